@@ -1,0 +1,22 @@
+/** Time as a dependency: whatever judges or expires asks a clock it was given, so that tests own the time. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+}
+
+export const systemClock: Clock = { now: () => Date.now() };
+
+export interface ManualClock extends Clock {
+  advance(milliseconds: number): void;
+}
+
+/** A clock that stands still until it is advanced. */
+export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = start;
+  return {
+    now: () => now,
+    advance: (milliseconds) => {
+      now += milliseconds;
+    },
+  };
+}
