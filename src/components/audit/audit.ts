@@ -1,0 +1,13 @@
+/** Audit: what was tried, what came of it. Law 5: kept before done. */
+import type { Part } from '../../gateway/component.ts';
+import type { AuditRecord } from './record.ts';
+
+export type Durability = 'standard' | 'strict';
+
+export interface Audit extends Part {
+  /**
+   * Must not return (or resolve) before the record is kept as `durability` promises: `standard`: handed to the operating
+   * system, fsync within 10 ms; `strict`: fsynced. Throws or rejects when it cannot be kept; the caller then denies.
+   */
+  keep(record: AuditRecord): void | Promise<void>;
+}

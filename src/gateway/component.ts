@@ -1,0 +1,46 @@
+/**
+ * The contract of a replaceable part. A part belongs to a kind (a folder under components/); the kind's contract says what
+ * `create` must give. Life: configuration checked → create → used → health asked → close.
+ */
+import type { ZodType } from 'zod';
+import type { Clock, Log } from './ports.ts';
+import type { Keyring } from './keyring.ts';
+
+export type Health = { readonly state: 'live' } | { readonly state: 'degraded' | 'dead'; readonly detail: string };
+
+/** What every part may also have. */
+export interface Part {
+  /** Asked by /readyz and `doctor`; a control that is not live must say so. Absent: always live. */
+  health?(): Health;
+  /** Everything that was opened is closed, everything promised is flushed. Called once. */
+  close?(): Promise<void> | void;
+}
+
+/** What a part may use of the house. */
+export interface PartDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+  /** The gateway's own folder, mode 0700. */
+  readonly data: string;
+  readonly gateway: { readonly name: string; readonly version: string };
+  /** Names of the configured servers, in order. */
+  readonly servers: readonly string[];
+}
+
+export interface Component<Kind extends string, Config, P extends Part> {
+  readonly kind: Kind;
+  /** The name that `use:` takes. */
+  readonly use: string;
+  /** Strict: an unknown key is an error. Checked once, at load. */
+  readonly config: ZodType<Config>;
+  /** Throws an Error with a remedy in its message when the part cannot work; the gateway then does not start. */
+  create(config: Config, deps: PartDeps): P | Promise<P>;
+}
+
+/** Ties the configuration's type to `create`; a user's own file exports what this gives. */
+export function defineComponent<const Kind extends string, Config, P extends Part>(
+  component: Component<Kind, Config, P>,
+): Component<Kind, Config, P> {
+  return component;
+}

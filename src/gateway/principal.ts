@@ -1,0 +1,30 @@
+/** One link of a delegation: somebody who acts for the one before (RFC 8693 `act`). */
+export interface Actor {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+export type Strength = 'none' | 'shared-secret' | 'bearer' | 'proof-of-possession';
+
+/** Who calls, as verified. Nothing in here is the agent's own word. */
+export interface Principal {
+  /** Everything that is kept for a caller is keyed by this: tenant, issuer, subject and agent, unambiguously joined. */
+  readonly key: string;
+  readonly tenant: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** The registered program that calls; absent where the proof names none. */
+  readonly agent: string | undefined;
+  /** The human behind the agent. */
+  readonly person: string | undefined;
+  readonly groups: readonly string[];
+  readonly chain: readonly Actor[];
+  readonly proof: { readonly use: string; readonly strength: Strength };
+  /** Epoch milliseconds at which the proof ends. */
+  readonly expires: number | undefined;
+}
+
+/** Joins parts so that no two different lists give one string (a subject may contain any separator). */
+export function principalKey(...parts: readonly (string | undefined)[]): string {
+  return parts.map((part) => (part === undefined ? '-' : `${part.length}:${part}`)).join('|');
+}

@@ -1,0 +1,104 @@
+/** The contract of a stage, and what it is given. */
+import type { Direction, Exchange, Message, MessageKind } from './exchange.ts';
+import type { StageName } from './pipeline.ts';
+import type { Arrival, Grant, Outlet, Reading, Reply, Session } from './ports.ts';
+import type { Principal } from './principal.ts';
+import type { Deny, Obligation, Verdict } from './verdict.ts';
+
+/** Something found in a message, for policy, redaction and the record. Never holds the found value itself. */
+export interface Finding {
+  readonly by: string;
+  readonly kind: string;
+  readonly severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  readonly path: string;
+}
+
+/** A value computed for policy: canonical path, URL host, data classes. */
+export type Facts = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/**
+ * One message on its way through one crossing. Stages fill in what they find out; asking for something that no stage
+ * has found out yet throws, and a stage that throws denies.
+ */
+export class Crossing {
+  readonly direction: Direction;
+  readonly findings: Finding[] = [];
+  readonly obligations: Obligation[] = [];
+  facts: Facts = {};
+  kind: MessageKind;
+  #arrival: Arrival | undefined;
+  #reply: Reply | undefined;
+  #principal: Principal | undefined;
+  #reading: Extract<Reading, { ok: true }> | undefined;
+  #message: Message | undefined;
+  #exchange: Exchange | undefined;
+  session: Session | undefined;
+  /** Inward: set by `credential`, taken by `forward`; no stage between reads it. Outward: the grant whose secrets must not come back. */
+  grant: Grant | undefined;
+  /** Why the outward message is not one: the other side's fault, found while reading. */
+  fault: Deny | undefined;
+  /** Outward asks: who is told the answer. */
+  answered: Parameters<Outlet['ask']>[1] | undefined;
+
+  constructor(direction: Direction, kind: MessageKind) {
+    this.direction = direction;
+    this.kind = kind;
+  }
+
+  get arrival(): Arrival {
+    return known(this.#arrival, 'arrival');
+  }
+  set arrival(value: Arrival) {
+    this.#arrival = value;
+  }
+  get reply(): Reply {
+    return known(this.#reply, 'reply');
+  }
+  set reply(value: Reply) {
+    this.#reply = value;
+  }
+  get principal(): Principal {
+    return known(this.#principal, 'principal');
+  }
+  set principal(value: Principal) {
+    this.#principal = value;
+  }
+  get reading(): Extract<Reading, { ok: true }> {
+    return known(this.#reading, 'reading');
+  }
+  set reading(value: Extract<Reading, { ok: true }>) {
+    this.#reading = value;
+  }
+  get message(): Message {
+    return known(this.#message, 'message');
+  }
+  set message(value: Message) {
+    this.#message = value;
+  }
+  get exchange(): Exchange {
+    return known(this.#exchange, 'exchange');
+  }
+  set exchange(value: Exchange) {
+    this.#exchange = value;
+  }
+
+  /** For records of refusals: what is known so far, without throwing. */
+  sofar(): {
+    principal: Principal | undefined;
+    exchange: Exchange | undefined;
+    reading: Extract<Reading, { ok: true }> | undefined;
+  } {
+    return { principal: this.#principal, exchange: this.#exchange, reading: this.#reading };
+  }
+}
+
+function known<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`no stage has set the ${name} of this crossing yet`);
+  return value;
+}
+
+export interface Stage {
+  readonly name: StageName;
+  /** Synchronous where it can be: a stage that needs no waiting costs no waiting. */
+  pass(crossing: Crossing): Verdict | Promise<Verdict>;
+}
