@@ -28,6 +28,14 @@ describe('the legacy fixture', { concurrency: true }, () => {
     assert.equal((await errorOf(response)).code, -32000);
   });
 
+  test('earns no mark for a call of 2026-07-28', async () => {
+    const outcomes = await runSuite('2026-07-28', fixture().url);
+    assert.deepEqual(
+      outcomes.filter(({ scenario, passed }) => passed && /^(tools|prompts|resources)-/.test(scenario)),
+      [],
+    );
+  });
+
   test('earns full marks for 2025-11-25', () => assertFullMarks('2025-11-25', fixture().url, 30));
 
   test('lists the same tools over stdio as over HTTP', async () => {

@@ -1,5 +1,6 @@
 /** Runs the official suite (`@modelcontextprotocol/conformance`) against a URL and reads what it wrote. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -30,7 +31,7 @@ export async function runSuite(revision: Revision, url: string): Promise<Outcome
     const report = await execute(['server', '--url', url, '--requirements', revision, '--output-dir', output]);
     const results = await readResults(output);
     if (results.size === 0) throw new Error(`The suite wrote no results:\n${report}`);
-    return (await scenarios(revision)).map((wanted) => judge(wanted, results.get(wanted.scenario)));
+    return (await scenarios(revision)).map((wanted) => judge(wanted, results.get(wanted.scenario), report));
   } finally {
     await rm(output, { recursive: true, force: true });
   }
@@ -60,10 +61,17 @@ async function scenarios(revision: Revision): Promise<Wanted[]> {
   ];
 }
 
-function judge(wanted: Wanted, checks: Check[] | undefined): Outcome {
-  if (!checks?.length) return { ...wanted, passed: false, failedChecks: ['no result'] };
+function judge(wanted: Wanted, checks: Check[] | undefined, report: string): Outcome {
+  if (!checks) return { ...wanted, passed: false, failedChecks: [`no result: ${thrown(wanted.scenario, report)}`] };
   const failed = checks.filter(({ status }) => status === 'FAILURE' || status === 'WARNING');
   return { ...wanted, passed: failed.every(({ status }) => status === 'WARNING'), failedChecks: failed.map(describe) };
+}
+
+/** A scenario that throws has no checks, only a line in the report. */
+function thrown(scenario: string, report: string): string {
+  const marker = `Failed to run scenario ${scenario}: `;
+  const line = report.split('\n').find((candidate) => candidate.startsWith(marker));
+  return line?.slice(marker.length) ?? 'the suite ended before it';
 }
 
 function describe({ name, status, errorMessage }: Check): string {
@@ -74,7 +82,8 @@ function describe({ name, status, errorMessage }: Check): string {
 /** The suite writes one folder a scenario, `server-<scenario>-<timestamp>`. */
 async function readResults(output: string): Promise<Map<string, Check[]>> {
   const folders = await readdir(output);
-  const read = folders.map(async (folder) => {
+  const finished = folders.filter((folder) => existsSync(join(output, folder, 'checks.json')));
+  const read = finished.map(async (folder) => {
     const scenario = folder.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '');
     return [scenario, JSON.parse(await readFile(join(output, folder, 'checks.json'), 'utf8')) as Check[]] as const;
   });
