@@ -44,3 +44,6 @@ export function defineComponent<const Kind extends string, Config, P extends Par
 ): Component<Kind, Config, P> {
   return component;
 }
+
+/** A part whose kind and configuration are its own affair: what lists of parts hold. */
+export type AnyComponent = Component<string, unknown, Part>;
