@@ -1,0 +1,166 @@
+import { Document } from './document.ts';
+import type { Doc, Path, Place } from './document.ts';
+
+export type Edit =
+  /** Replaces a value that is there. */
+  | { readonly op: 'replace'; readonly path: Path; readonly json: string }
+  /** Replaces a value, or adds the member to an object that is there, or the next element to an array. */
+  | { readonly op: 'set'; readonly path: Path; readonly json: string }
+  /** Removes a member or element that is there, with its comma. */
+  | { readonly op: 'remove'; readonly path: Path };
+
+interface Cut {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** What changes about the membership of one container. */
+interface Change {
+  readonly container: Place;
+  readonly removed: Set<string | number>;
+  readonly added: Map<string | number, string>;
+}
+
+/**
+ * Writes the document with edits; every byte outside of them stays as it came. All paths speak of the document before
+ * the edits. Throws RangeError for an edit that cannot be done exactly: a path that leads nowhere, one path inside
+ * another, or `json` that is not JSON text (which could otherwise close the object around it).
+ */
+export function splice(doc: Doc, edits: readonly Edit[]): Buffer {
+  if (!(doc instanceof Document)) throw new TypeError('splice needs a document made by parseJson');
+  if (edits.length === 0) return doc.bytes;
+  const plan = new Plan(doc);
+  for (const edit of edits) plan.take(edit);
+  return write(doc.bytes, plan.cuts());
+}
+
+class Plan {
+  readonly #doc: Document;
+  readonly #cuts: Cut[] = [];
+  readonly #changes = new Map<Place, Change>();
+  readonly #edited = new Set<Place>();
+  readonly #crossed = new Set<Place>();
+
+  constructor(doc: Document) {
+    this.#doc = doc;
+  }
+
+  take(edit: Edit): void {
+    if (edit.op !== 'remove') assertJson(edit.json);
+    const last = edit.path.at(-1);
+    if (last === undefined) return this.#takeRoot(edit);
+    const container = this.#descend(edit.path);
+    const target = this.#doc.inside(container)?.get(last);
+    if (target === undefined) return this.#add(edit, container, last);
+    this.#claim(target, edit.path);
+    if (edit.op === 'remove') this.#change(container).removed.add(last);
+    else this.#cuts.push({ start: target.start, end: target.end, text: edit.json });
+  }
+
+  /** In no order; they never overlap. */
+  cuts(): Cut[] {
+    const cuts = [...this.#cuts];
+    for (const change of this.#changes.values()) cuts.push(...membership(this.#doc, change));
+    return cuts;
+  }
+
+  #takeRoot(edit: Edit): void {
+    if (edit.op === 'remove') throw new RangeError('a document cannot remove itself');
+    const root = this.#doc.root();
+    this.#claim(root, edit.path);
+    this.#cuts.push({ start: root.start, end: root.end, text: edit.json });
+  }
+
+  #descend(path: Path): Place {
+    let place = this.#doc.root();
+    for (let step = 0; step < path.length; step++) {
+      if (this.#edited.has(place)) throw overlap(path);
+      this.#crossed.add(place);
+      if (step === path.length - 1) break;
+      const next = this.#doc.inside(place)?.get(path[step]!);
+      if (next === undefined) throw nowhere(path);
+      place = next;
+    }
+    return place;
+  }
+
+  #claim(place: Place, path: Path): void {
+    if (this.#edited.has(place) || this.#crossed.has(place)) throw overlap(path);
+    this.#edited.add(place);
+  }
+
+  #add(edit: Edit, container: Place, key: string | number): void {
+    if (edit.op !== 'set') throw nowhere(edit.path);
+    const inside = this.#doc.inside(container);
+    const { added } = this.#change(container);
+    if (added.has(key)) throw overlap(edit.path);
+    const fits = isArray(this.#doc, container) ? key === (inside?.size ?? 0) + added.size : typeof key === 'string';
+    if (inside === undefined || !fits) throw nowhere(edit.path);
+    added.set(key, typeof key === 'string' ? `${JSON.stringify(key)}:${edit.json}` : edit.json);
+  }
+
+  #change(container: Place): Change {
+    let change = this.#changes.get(container);
+    if (change === undefined) {
+      change = { container, removed: new Set(), added: new Map() };
+      this.#changes.set(container, change);
+    }
+    return change;
+  }
+}
+
+/**
+ * Commas go with what is removed: before the first member that stays, each takes the comma behind it; after it, each
+ * takes the comma before it.
+ */
+function membership(doc: Document, change: Change): Cut[] {
+  const members = [...(doc.inside(change.container) ?? [])];
+  const stays = members.findIndex(([key]) => !change.removed.has(key));
+  const cuts: Cut[] = [];
+  for (const [index, [key, place]] of members.entries()) {
+    if (!change.removed.has(key)) continue;
+    const follows = stays >= 0 && index > stays;
+    const start = follows ? members[index - 1]![1].end : place.from;
+    const end = follows ? place.end : (members[index + 1]?.[1].from ?? place.end);
+    cuts.push({ start, end, text: '' });
+  }
+  if (change.added.size === 0) return cuts;
+  const place = members.at(-1)?.[1].end ?? change.container.start + 1;
+  const text = [...change.added.values()].join(',');
+  return [...cuts, { start: place, end: place, text: stays >= 0 ? `,${text}` : text }];
+}
+
+function write(bytes: Buffer, cuts: Cut[]): Buffer {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const cut of cuts.sort((a, b) => a.start - b.start)) {
+    if (cut.start > at) pieces.push(bytes.subarray(at, cut.start));
+    if (cut.text !== '') pieces.push(Buffer.from(cut.text, 'utf8'));
+    at = cut.end;
+  }
+  pieces.push(bytes.subarray(at));
+  return Buffer.concat(pieces);
+}
+
+function isArray(doc: Document, place: Place): boolean {
+  return doc.bytes[place.start] === 0x5b;
+}
+
+function assertJson(json: string): void {
+  // a raw lone surrogate would silently become U+FFFD when written
+  if (!json.isWellFormed()) throw new RangeError('the text to put in holds a lone surrogate');
+  try {
+    JSON.parse(json);
+  } catch {
+    throw new RangeError('the text to put in is not JSON');
+  }
+}
+
+function nowhere(path: Path): RangeError {
+  return new RangeError(`the path ${JSON.stringify(path)} leads nowhere in this document`);
+}
+
+function overlap(path: Path): RangeError {
+  return new RangeError(`the path ${JSON.stringify(path)} overlaps with another edit`);
+}
