@@ -152,8 +152,10 @@ function* cut(bytes: Buffer, sizes: number[]): Generator<Buffer> {
   let turn = 0;
   for (let at = 0; at < bytes.length; turn++) {
     const size = sizes[turn % sizes.length]!;
-    yield bytes.subarray(at, at + size);
-    at += turn > 1000 ? 1 : size;
+    // empty chunks are fine, but not for ever
+    const end = at + (turn > 100 ? Math.max(1, size) : size);
+    yield bytes.subarray(at, end);
+    at = end;
   }
 }
 
