@@ -1,16 +1,6 @@
 /** What the core needs of the rooms around it. The core knows no implementation; compose.ts joins them. */
-import type { Doc, Json, JsonObject } from './document.ts';
-import type {
-  Definition,
-  DefinitionKind,
-  Endpoint,
-  Era,
-  Exchange,
-  Id,
-  Message,
-  MessageKind,
-  Target,
-} from './exchange.ts';
+import type { Doc, Edit, Json, JsonObject } from './document.ts';
+import type { Definition, DefinitionKind, Direction, Endpoint, Era, Exchange, Id, Message, MessageKind, Target } from './exchange.ts';
 import type { Principal } from './principal.ts';
 import type { Reason } from './reasons.ts';
 import type { Deny } from './verdict.ts';
@@ -75,6 +65,11 @@ export type Reading =
       readonly logLevel: string | undefined;
     }
   | { readonly ok: false; readonly verdict: Deny; readonly requestId: Id | undefined; readonly era: Era };
+
+/** Changing a document: bytes outside the edits stay as they are, and the result is what later stages judge. */
+export interface Codec {
+  edit(doc: Doc, edits: readonly Edit[]): Doc;
+}
 
 export interface Reader {
   read(arrival: Arrival, bytes: Buffer): Reading;
@@ -289,6 +284,16 @@ export interface ServerSettings {
   readonly idle: number;
   readonly concurrency: number;
 }
+
+/** What telemetry is told. Must not throw and must not keep the exchange alive. */
+export interface Observer {
+  opened(exchange: Exchange): void;
+  refused(direction: Direction, stage: string, reason: Reason, exchange: Exchange | undefined): void;
+  closed(exchange: Exchange, status: OutcomeStatus, reason: Reason | undefined): void;
+}
+
+/** How an exchange ended. `unknown`: the process ended before the answer came. */
+export type OutcomeStatus = 'result' | 'error' | 'refused' | 'failed' | 'cancelled' | 'unknown';
 
 // ---- catalog ---------------------------------------------------------------------------------------------------
 

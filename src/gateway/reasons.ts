@@ -73,6 +73,7 @@ export const REASONS = {
   upstream_garbage:        { status: 200, code: -32603, tell: 'The server answered with something that is not MCP.', remedy: 'See the detail; the server needs repair.' },
   upstream_too_large:      { status: 200, code: -32603, tell: 'The server\'s answer is larger than this gateway passes on.', remedy: 'Raise `limits.message` if such answers are wanted.' },
   unsolicited:             { status: 200, code: -32603, tell: 'The server sent something nobody asked for.', remedy: 'The message was dropped.' },
+  below_log_level:         { status: 200, code: -32603, tell: 'The log message is below the level asked for.', remedy: 'Nothing: it was dropped, as asked.' },
   ask_not_possible:        { status: 200, code: -32601, tell: 'The agent cannot be asked this.', remedy: 'The agent did not declare the capability, or no single open request is meant.' },
   release_refused:         { status: 200, code: 403,    tell: 'The answer may not be released to you.', remedy: 'See the rules named in the record.' },
   redaction_failed:        { status: 200, code: 403,    tell: 'The answer could not be made safe to release.', remedy: 'See the detail.' },

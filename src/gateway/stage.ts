@@ -1,9 +1,9 @@
 /** The contract of a stage, and what it is given. */
-import type { Direction, Exchange, Message, MessageKind } from './exchange.ts';
+import type { Direction, Era, Exchange, Id, Message, MessageKind } from './exchange.ts';
 import type { StageName } from './pipeline.ts';
 import type { Arrival, Grant, Outlet, Reading, Reply, Session } from './ports.ts';
 import type { Principal } from './principal.ts';
-import type { Deny, Obligation, Verdict } from './verdict.ts';
+import type { Deny, Obligation, Step, Verdict } from './verdict.ts';
 
 /** Something found in a message, for policy, redaction and the record. Never holds the found value itself. */
 export interface Finding {
@@ -24,6 +24,9 @@ export class Crossing {
   readonly direction: Direction;
   readonly findings: Finding[] = [];
   readonly obligations: Obligation[] = [];
+  readonly trail: Step[] = [];
+  /** False for what observe mode never relaxes: a stage sets it when it denies for a reason that law 13 excepts. */
+  relaxable = true;
   facts: Facts = {};
   kind: MessageKind;
   #arrival: Arrival | undefined;
@@ -33,6 +36,12 @@ export class Crossing {
   #message: Message | undefined;
   #exchange: Exchange | undefined;
   session: Session | undefined;
+  /** WWW-Authenticate values for a 401. */
+  challenges: readonly string[] = [];
+  /** Given back when the body is read, or the message refused before. */
+  readonly whenRead: (() => void)[] = [];
+  /** What is known of a message that could not be read. */
+  unreadable: { readonly requestId: Id | undefined; readonly era: Era } | undefined;
   /** Inward: set by `credential`, taken by `forward`; no stage between reads it. Outward: the grant whose secrets must not come back. */
   grant: Grant | undefined;
   /** Why the outward message is not one: the other side's fault, found while reading. */
@@ -84,11 +93,19 @@ export class Crossing {
 
   /** For records of refusals: what is known so far, without throwing. */
   sofar(): {
-    principal: Principal | undefined;
-    exchange: Exchange | undefined;
-    reading: Extract<Reading, { ok: true }> | undefined;
+    readonly arrival: Arrival | undefined;
+    readonly principal: Principal | undefined;
+    readonly exchange: Exchange | undefined;
+    readonly message: Message | undefined;
+    readonly reading: Extract<Reading, { ok: true }> | undefined;
   } {
-    return { principal: this.#principal, exchange: this.#exchange, reading: this.#reading };
+    return {
+      arrival: this.#arrival,
+      principal: this.#principal,
+      exchange: this.#exchange,
+      message: this.#message,
+      reading: this.#reading,
+    };
   }
 }
 

@@ -1,0 +1,30 @@
+/** What is in the box: one line a part. `use:` in the configuration takes these names, or the path of a file of yours. */
+import type { AnyComponent } from '../gateway/component.ts';
+import { jsonl } from './audit/jsonl/jsonl.ts';
+import { staticCredentials } from './credentials/static/static.ts';
+import { local } from './identity/local/local.ts';
+import { none as noInspection } from './inspection/none/none.ts';
+import { concurrency } from './limits/concurrency/concurrency.ts';
+import { owner } from './policy/owner/owner.ts';
+import { none as noRedaction } from './redaction/none/none.ts';
+import { constant } from './risk/constant/constant.ts';
+
+// prettier-ignore
+export const COMPONENTS: readonly AnyComponent[] = [
+  // kind: identity     who is it, and how proven?
+  local,
+  // kind: policy       may this principal do exactly this?
+  owner,
+  // kind: limits       how much of what?
+  concurrency,
+  // kind: inspection   what is in a message?
+  noInspection,
+  // kind: redaction    what may not pass
+  noRedaction,
+  // kind: credentials  which secret does an upstream get?
+  staticCredentials,
+  // kind: audit        what was tried, and what came of it
+  jsonl,
+  // kind: risk         one number for policy
+  constant,
+];

@@ -1,0 +1,36 @@
+/**
+ * Who is it? Identity parts are asked in order; the first that recognizes a proof decides. A wrong proof is never
+ * repaired by a weaker part further down.
+ */
+import type { Identified, Identity } from '../../components/identity/identity.ts';
+import type { House } from '../house.ts';
+import type { Crossing, Stage } from '../stage.ts';
+import { deny, PASS, type Verdict } from '../verdict.ts';
+
+export function authenticate(house: House): Stage {
+  return { name: 'authenticate', pass: (crossing) => from(house.parts.identity, 0, crossing, []) };
+}
+
+function from(parts: readonly Identity[], first: number, crossing: Crossing, challenges: string[]): Verdict | Promise<Verdict> {
+  for (let index = first; index < parts.length; index += 1) {
+    const identified = parts[index]!.identify(crossing.arrival);
+    if (identified instanceof Promise) {
+      return identified.then((found) => take(found, crossing, challenges) ?? from(parts, index + 1, crossing, challenges));
+    }
+    const verdict = take(identified, crossing, challenges);
+    if (verdict) return verdict;
+  }
+  crossing.challenges = challenges;
+  return deny('unauthenticated');
+}
+
+function take(identified: Identified, crossing: Crossing, challenges: string[]): Verdict | undefined {
+  if (identified.known) {
+    crossing.principal = identified.principal;
+    return PASS;
+  }
+  if (identified.challenge !== undefined) challenges.push(identified.challenge);
+  if (identified.why === 'absent') return undefined;
+  crossing.challenges = challenges;
+  return deny('credentials_rejected', { detail: identified.detail });
+}

@@ -1,0 +1,27 @@
+/** Rate, concurrency, quota, budget: for this caller, server and tool. */
+import type { Allowance, Limits } from '../../components/limits/limits.ts';
+import type { House } from '../house.ts';
+import type { Crossing, Stage } from '../stage.ts';
+import { deny, PASS, type Verdict } from '../verdict.ts';
+import { retryData } from './throttle.ts';
+
+export function limit(house: House): Stage {
+  return { name: 'limit', pass: (crossing) => from(house.parts.limits, 0, crossing, house) };
+}
+
+function from(parts: readonly Limits[], first: number, crossing: Crossing, house: House): Verdict | Promise<Verdict> {
+  for (let index = first; index < parts.length; index += 1) {
+    const allowance = parts[index]!.opening(crossing.exchange);
+    if (allowance instanceof Promise) return allowance.then((found) => take(found, crossing, house) ?? from(parts, index + 1, crossing, house));
+    const verdict = take(allowance, crossing, house);
+    if (verdict) return verdict;
+  }
+  return PASS;
+}
+
+/** What was taken is given back when the exchange ends, however it ends. */
+function take(allowance: Allowance, crossing: Crossing, house: House): Verdict | undefined {
+  if (!allowance.allowed) return deny('limit_reached', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
+  if (allowance.done) house.ledger.byId(crossing.exchange.id)?.ended.push(allowance.done);
+  return undefined;
+}

@@ -1,0 +1,82 @@
+/**
+ * Does it belong to an open exchange that allows it? Answers to nobody, events that the exchange has no place for and asks
+ * that the agent never said it could answer are stopped here.
+ */
+import { isObject, type JsonObject } from '../document.ts';
+import type { Exchange } from '../exchange.ts';
+import { methodRow } from '../methods.ts';
+import type { Crossing, Stage } from '../stage.ts';
+import { deny, PASS, type Verdict } from '../verdict.ts';
+
+export function match(): Stage {
+  return { name: 'match', pass: (crossing) => judge(crossing) };
+}
+
+function judge(crossing: Crossing): Verdict {
+  const { exchange, message } = crossing;
+  if (exchange.state !== 'open') return deny('unsolicited', { detail: 'the exchange is over' });
+  switch (crossing.kind) {
+    case 'event':
+      return event(exchange, message.method, crossing);
+    case 'opening':
+      return ask(exchange);
+    case 'closing':
+      return inputRequests(exchange, crossing);
+  }
+}
+
+function event(exchange: Exchange, method: string, crossing: Crossing): Verdict {
+  if (!methodRow('server', method) || !exchange.row.events.includes(method)) return deny('unsolicited', { detail: `${method} has no place in ${exchange.row.method}` });
+  if (method !== 'notifications/message') return PASS;
+  return logged(exchange, crossing) ? PASS : deny('below_log_level');
+}
+
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+
+/** 2026-07-28: no level, no logs. Before: no level, the server's own choice. */
+function logged(exchange: Exchange, crossing: Crossing): boolean {
+  const wanted = crossing.session?.logLevel ?? exchange.logLevel;
+  if (wanted === undefined) return exchange.era === 'legacy';
+  const params = isObject(crossing.message.doc.value) ? crossing.message.doc.value['params'] : undefined;
+  const level = isObject(params) ? params['level'] : undefined;
+  return typeof level === 'string' && LEVELS.indexOf(level) >= LEVELS.indexOf(wanted);
+}
+
+/** The child exchange of an ask: its parent must allow it, and its agent must be able to answer it on its own hop. */
+function ask(child: Exchange): Verdict {
+  const { parent, row } = child;
+  if (!parent?.row.asks.includes(row.method)) return deny('ask_not_possible', { detail: `${row.method} below ${parent?.row.method ?? 'nothing'}` });
+  if (!row.eras.includes(child.era)) return deny('ask_not_possible', { detail: `an agent of ${child.version} takes no requests` });
+  return capable(row.method, parent.caps) ? PASS : deny('ask_not_possible', { detail: `${row.method} was not declared` });
+}
+
+/** A modern server asks within its result (basic/patterns/mrtr); the same rules hold for each of its requests. */
+function inputRequests(exchange: Exchange, crossing: Crossing): Verdict {
+  const result = isObject(crossing.message.doc.value) ? crossing.message.doc.value['result'] : undefined;
+  const requests = isObject(result) && result['resultType'] === 'input_required' ? result['inputRequests'] : undefined;
+  if (!isObject(requests)) return PASS;
+  for (const request of Object.values(requests)) {
+    const method = isObject(request) ? request['method'] : undefined;
+    if (typeof method !== 'string' || !exchange.row.asks.includes(method)) return deny('ask_not_possible', { detail: `inputRequests asks ${String(method)}` });
+    if (!capable(method, exchange.caps)) return deny('ask_not_possible', { detail: `${method} was not declared` });
+  }
+  return PASS;
+}
+
+function capable(method: string, caps: JsonObject): boolean {
+  switch (method) {
+    case 'sampling/createMessage':
+      return isObject(caps['sampling']);
+    case 'elicitation/create':
+      return isObject(caps['elicitation']);
+    case 'roots/list':
+      return isObject(caps['roots']);
+    case 'tasks/get':
+    case 'tasks/result':
+    case 'tasks/list':
+    case 'tasks/cancel':
+      return isObject(caps['tasks']);
+    default:
+      return false;
+  }
+}

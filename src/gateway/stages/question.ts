@@ -1,0 +1,53 @@
+/** What policy is asked about an exchange. */
+import type { Question, Resource } from '../../components/policy/policy.ts';
+import { isObject, type JsonObject } from '../document.ts';
+import type { Exchange, Target } from '../exchange.ts';
+import type { House } from '../house.ts';
+import type { Facts } from '../stage.ts';
+
+export function questionOf(exchange: Exchange, facts: Facts, house: House): Question {
+  return {
+    principal: exchange.principal,
+    action: exchange.row.action,
+    resource: resourceOf(exchange, exchange.target),
+    params: paramsOf(exchange),
+    facts,
+    run: exchange.run,
+    risk: house.parts.risk.score(exchange),
+  };
+}
+
+export function resourceOf(exchange: Exchange, target: Target): Resource {
+  const { endpoint } = exchange;
+  switch (target.of) {
+    case 'gateway':
+      return { endpoint, server: endpoint.kind === 'server' ? endpoint.server : undefined, kind: 'gateway', name: undefined, definition: undefined };
+    case 'servers':
+      return { endpoint, server: endpoint.kind === 'server' ? endpoint.server : undefined, kind: 'server', name: undefined, definition: undefined };
+    case 'definition':
+      return { endpoint, server: target.server, kind: target.kind, name: target.name, definition: target.definition };
+    case 'task':
+      return { endpoint, server: target.server, kind: 'task', name: target.task, definition: undefined };
+    case 'exchange':
+      return resourceOf(exchange, target.exchange.target);
+  }
+}
+
+/** The server that an exchange goes to, if it is one. */
+export function serverOf(target: Target): string | undefined {
+  switch (target.of) {
+    case 'definition':
+    case 'task':
+      return target.server;
+    case 'exchange':
+      return serverOf(target.exchange.target);
+    case 'gateway':
+    case 'servers':
+      return undefined;
+  }
+}
+
+function paramsOf({ opening }: Exchange): JsonObject | undefined {
+  const params = isObject(opening.doc.value) ? opening.doc.value['params'] : undefined;
+  return isObject(params) ? params : undefined;
+}

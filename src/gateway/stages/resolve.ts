@@ -1,0 +1,40 @@
+/** Which server, and which exact definition? Whatever is not found, or hidden from this caller, does not exist for it. */
+import type { Target } from '../exchange.ts';
+import type { House } from '../house.ts';
+import type { Crossing, Stage } from '../stage.ts';
+import { deny, PASS, type Deny, type Verdict } from '../verdict.ts';
+
+export function resolve(house: House): Stage {
+  return { name: 'resolve', pass: (crossing) => find(crossing, house) };
+}
+
+function find(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
+  const { exchange } = crossing;
+  switch (exchange.row.target) {
+    case 'gateway':
+      return take(crossing, { of: 'gateway' });
+    case 'servers':
+      return servers(crossing, house);
+    case 'tool':
+    case 'prompt':
+    case 'resource':
+    case 'reference':
+    case 'task': {
+      const target = house.catalog.resolve(exchange);
+      return target instanceof Promise ? target.then((found) => take(crossing, found)) : take(crossing, target);
+    }
+    case 'exchange':
+      return deny('event_unexpected');
+  }
+}
+
+function servers(crossing: Crossing, house: House): Verdict {
+  const names = house.catalog.servers(crossing.exchange.endpoint);
+  return take(crossing, names ? { of: 'servers', servers: names } : deny('server_unknown'));
+}
+
+function take(crossing: Crossing, found: Target | Deny): Verdict {
+  if ('effect' in found) return found;
+  crossing.exchange.target = found;
+  return PASS;
+}
