@@ -1,0 +1,122 @@
+/**
+ * Hot reload: the file, or a file it refers to, changes → read, check, hand over whole; on any problem the old
+ * configuration stays in force and the problems are told. Events of the file system only say "look again": what counts
+ * is a digest of the contents, so that editors that write three times cause one reload.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
+import { dirname } from 'node:path';
+import type { AnyComponent } from '../gateway/component.ts';
+import type { Log } from '../gateway/ports.ts';
+import { loadConfig } from './load.ts';
+import type { Loaded } from './load.ts';
+import { problemText } from './problem.ts';
+
+export interface WatchOptions {
+  readonly file: string;
+  readonly components: readonly AnyComponent[];
+  /** The configuration in force, and the files it was read from. */
+  readonly loaded: Loaded;
+  readonly log: Log;
+  /** Takes the new configuration over, or rejects and keeps the old. Never called twice at once. */
+  readonly apply: (loaded: Loaded) => Promise<void>;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds of quiet after the last event of the file system. */
+  readonly settle?: number;
+}
+
+export interface ConfigWatch {
+  /** Looks at once, as SIGHUP does: also takes changed environment variables over. Resolves when it is done. */
+  check(): Promise<void>;
+  close(): void;
+}
+
+const SETTLE_MS = 100;
+
+export function watchConfig(options: WatchOptions): ConfigWatch {
+  const { loaded, settle = SETTLE_MS } = options;
+  let watched = watchFolders(loaded.files, later);
+  let seen = contents(loaded.files);
+  let timer: NodeJS.Timeout | undefined;
+  let work = Promise.resolve();
+  let closed = false;
+
+  function later(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => void look(false), settle);
+  }
+
+  function look(always: boolean): Promise<void> {
+    work = work.then(async () => {
+      if (closed || (!always && contents(watched.files) === seen)) return;
+      const files = await reload(options);
+      watched.close();
+      watched = watchFolders(files, later);
+      seen = contents(files);
+    });
+    return work;
+  }
+
+  const onHangup = () => void look(true);
+  process.on('SIGHUP', onHangup);
+  return {
+    check: () => look(true),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      watched.close();
+      process.off('SIGHUP', onHangup);
+    },
+  };
+}
+
+/** The files to watch from now on. */
+async function reload({ file, components, env, log, apply }: WatchOptions): Promise<readonly string[]> {
+  const result = await loadConfig(file, components, env);
+  if (!result.ok) {
+    const problems = result.problems.map(problemText);
+    log.error({ problems }, 'the changed configuration is not valid; the old one stays in force');
+    return result.files;
+  }
+  try {
+    await apply(result);
+    log.info({ config: result.digest }, 'the changed configuration is in force');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log.error({ why }, 'the changed configuration cannot be put in force; the old one stays');
+  }
+  return result.files;
+}
+
+interface Watched {
+  readonly files: readonly string[];
+  close(): void;
+}
+
+// Folders, because editors and secret mounts replace files, and a watch on a replaced file hears nothing more.
+function watchFolders(files: readonly string[], onChange: () => void): Watched {
+  const folders = [...new Set(files.map((file) => dirname(file)))];
+  const watchers = folders.flatMap((folder): FSWatcher[] => {
+    try {
+      return [watch(folder, { persistent: false }, onChange).on('error', onChange)];
+    } catch {
+      return [];
+    }
+  });
+  return { files, close: () => watchers.forEach((watcher) => watcher.close()) };
+}
+
+function contents(files: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update('\0').update(bytes(file)).update('\0');
+  return hash.digest('hex');
+}
+
+function bytes(file: string): Buffer | string {
+  try {
+    return readFileSync(file);
+  } catch {
+    return 'unreadable';
+  }
+}
