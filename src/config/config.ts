@@ -49,7 +49,8 @@ export interface Config {
   readonly redact: readonly ChosenPart[];
   readonly audit: ChosenPart;
   readonly risk: ChosenPart | undefined;
-  readonly store: ChosenPart;
+  /** undefined: the box holds no store part, and state lives as long as the process. */
+  readonly store: ChosenPart | undefined;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** `listen` undefined: `/metrics` on the gateway's own listeners. */
   readonly metrics: { readonly listen: Listen | undefined } | undefined;

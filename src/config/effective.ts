@@ -4,7 +4,7 @@
  */
 import { below, branches, fitting } from './known-keys.ts';
 import type { JsonSchema } from './known-keys.ts';
-import { pathText } from './problem.ts';
+import { isSecretPlace, pathText } from './problem.ts';
 import type { Path, Source } from './source.ts';
 
 export interface Effective {
@@ -36,14 +36,25 @@ export function effectiveTree(source: Source, schema: JsonSchema, data: string):
         fit.flatMap((one) => below(one, key)),
         written,
       );
-    if (Array.isArray(value)) return value.map(step);
     if (isPlain(value)) return completeObject(value, fit, step);
+    if (Array.isArray(value) && value.length > 0) return value.map(step);
     origins.set(pathText(path), origin(path, written));
     return value;
   };
   const tree = complete(source.value ?? {}, [], [schema], true) as Record<string, unknown>;
   if (tree['data'] === undefined) origins.set('data', 'default');
   return { tree: { ...tree, data: tree['data'] ?? data }, origins };
+}
+
+const HIDDEN = '(a literal secret: write it as a reference)';
+
+/** The tree as people may see it: literals where secrets usually stand are hidden, references are shown. */
+export function shownTree(tree: unknown, path: Path = []): unknown {
+  if (Array.isArray(tree)) return tree.map((item, index) => shownTree(item, [...path, index]));
+  if (isPlain(tree)) {
+    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, shownTree(item, [...path, key])]));
+  }
+  return typeof tree === 'string' && isSecretPlace(path) && !tree.includes('${') ? HIDDEN : tree;
 }
 
 function completeObject(

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { nearest } from '../lib/distance.ts';
 import { knownKeys } from './known-keys.ts';
 import type { JsonSchema } from './known-keys.ts';
-import { pathText } from './problem.ts';
+import { isSecretPlace, pathText } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { Path, Source } from './source.ts';
 
@@ -163,7 +163,6 @@ function words(message = 'something else'): string {
   return message.replace(/\.$/, '').replace(/^expected /i, '');
 }
 
-const SECRET_KEY = /token|secret|password|passphrase|key|authorization|credential|^headers$|^env$/i;
 const LONGEST = 60;
 
 /** What was written there. A literal that may be a secret is named by its type only. */
@@ -172,7 +171,7 @@ export function shown(value: unknown, path: Path): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (path.some((step) => typeof step === 'string' && SECRET_KEY.test(step))) return `a ${typeof value}`;
+  if (isSecretPlace(path)) return `a ${typeof value}`;
   const text = JSON.stringify(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

@@ -197,7 +197,7 @@ test('an empty file is the safe default', async () => {
     ['local'],
   );
   assert.deepEqual(
-    [config.policy, config.audit, config.store].map(({ component }) => component.use),
+    [config.policy, config.audit, config.store].map((part) => part?.component.use),
     ['owner', 'jsonl', 'embedded'],
   );
   assert.deepEqual(config.message, { size: 4_194_304, depth: 64 });

@@ -7,7 +7,7 @@ import type { AnyComponent } from '../gateway/component.ts';
 import { canonicalDigest } from '../lib/canonical-json.ts';
 import type { Config } from './config.ts';
 import { conflicts } from './conflicts.ts';
-import { effectiveTree } from './effective.ts';
+import { effectiveTree, shownTree } from './effective.ts';
 import type { Effective } from './effective.ts';
 import { problemsOf } from './faults.ts';
 import type { JsonSchema } from './known-keys.ts';
@@ -25,7 +25,7 @@ import type { Path, Source } from './source.ts';
 export interface Loaded {
   readonly ok: true;
   readonly config: Config;
-  /** Every value in force, with references as they were written. Safe to show. */
+  /** Every value in force, with references as they were written; `shownTree` of it is safe to show. */
   readonly effective: Effective;
   /** SHA-256 in hex of the effective tree. */
   readonly digest: string;
@@ -95,7 +95,7 @@ function loaded(written: Written, { source, json, all, file, files, env }: Conte
 
 /** Whoever prints the configuration gets the effective tree: resolved secrets stay out of logs by accident too. */
 function guarded(config: Config, effective: Effective): Config {
-  const show = { value: () => effective.tree, enumerable: false };
+  const show = { value: () => shownTree(effective.tree), enumerable: false };
   return Object.defineProperties(config, { toJSON: show, [inspect.custom]: show });
 }
 

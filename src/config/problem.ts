@@ -35,3 +35,10 @@ export function inOrder(problems: readonly Problem[]): Problem[] {
   const unique = new Map(problems.map((problem) => [problemText(problem), problem]));
   return [...unique.values()].sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
+
+const SECRET_KEY = /token|secret|password|passphrase|key|authorization|credential|^headers$|^env$/i;
+
+/** Whether a literal at this place may be a secret, going by the names of the keys above it. */
+export function isSecretPlace(path: readonly (string | number)[]): boolean {
+  return path.some((step) => typeof step === 'string' && SECRET_KEY.test(step)) && path.at(-1) !== 'use';
+}

@@ -112,8 +112,9 @@ function oneOrMore<T extends z.ZodType>(item: T) {
 
 export function configSchema(components: readonly AnyComponent[], { own = false } = {}) {
   const part = (kind: string) => partOf(components, kind, own);
-  const risk = part('risk').optional();
-  const hasRisk = components.some(({ kind, use }) => kind === 'risk' && use === 'constant');
+  const inBox = (kind: string, use: string) => components.some((one) => one.kind === kind && one.use === use);
+  const orNone = (kind: string, use: string) =>
+    inBox(kind, use) ? part(kind).optional().prefault({ use }) : part(kind).optional();
   return z
     .strictObject({
       listen: oneOrMore(address)
@@ -169,8 +170,8 @@ export function configSchema(components: readonly AnyComponent[], { own = false 
         .default([])
         .describe('What may not pass is rewritten in every copy. In this order.'),
       audit: part('audit').prefault({ use: 'jsonl' }).describe('Where it is kept what was tried and what came of it.'),
-      risk: (hasRisk ? risk.prefault({ use: 'constant' }) : risk).describe('One number for policy, 0 to 100.'),
-      store: part('store').prefault({ use: 'embedded' }).describe('Where state is kept: SQLite inside, or PostgreSQL.'),
+      risk: orNone('risk', 'constant').describe('One number for policy, 0 to 100.'),
+      store: orNone('store', 'embedded').describe('Where state is kept: SQLite inside, or PostgreSQL.'),
       log: z
         .strictObject({
           level: z

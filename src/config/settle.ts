@@ -38,7 +38,7 @@ export function settle(
     redact: written.redact.map(choose('redaction')),
     audit: choose('audit')(written.audit),
     risk: written.risk && choose('risk')(written.risk),
-    store: choose('store')(written.store),
+    store: written.store && choose('store')(written.store),
     metrics: settleMetrics(written.metrics, base),
   };
 }
