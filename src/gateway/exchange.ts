@@ -51,6 +51,8 @@ export interface Message {
   readonly doc: Doc;
   /** Where the payload stands: `params`, `result` or `error`. */
   readonly payload: 'params' | 'result' | 'error';
+  /** The server that sent it, where its exchange does not say: news that reach a listening exchange. */
+  readonly from?: string;
 }
 
 export type ExchangeState = 'open' | 'closed' | 'cancelled';

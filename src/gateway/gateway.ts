@@ -24,7 +24,8 @@ function handle(arrival: Arrival, reply: Reply, house: House): Handling {
   crossing.arrival = arrival;
   crossing.reply = reply;
   const stop = walk(house.stages.inward, crossing, house);
-  const crossed = stop instanceof Promise ? stop.then((late) => over(crossing, late, house)) : over(crossing, stop, house);
+  const crossed =
+    stop instanceof Promise ? stop.then((late) => over(crossing, late, house)) : over(crossing, stop, house);
   return { crossed: crossed instanceof Promise ? crossed : undefined, cancel: (why) => hungUp(crossing, why, house) };
 }
 
@@ -40,7 +41,10 @@ function over(crossing: Crossing, stop: Stop | undefined, house: House): void | 
   if (!stop) return undefined;
   const verdict = stop.verdict.effect === 'deny' ? stop.verdict : deny('approval_unavailable');
   house.observer.refused('inward', stop.stage, verdict.reason, crossing.sofar().exchange);
-  return after(quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house), () => refuse(crossing, verdict, house));
+  return after(
+    quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house),
+    () => refuse(crossing, verdict, house),
+  );
 }
 
 function refuse(crossing: Crossing, verdict: Deny, house: House): void {
@@ -57,8 +61,20 @@ function stand(initialize: Exchange, session: string, reply: Reply, house: House
   const row = methodRow('agent', 'session/stream');
   if (!row) throw new Error('session/stream has no row');
   const exchange: Exchange = {
-    ...initialize, id: newId(house.clock), parent: undefined, resumes: undefined, row, session, requestId: undefined, progressToken: undefined,
-    run: house.runs.of(initialize.principal, session), opened: house.clock.now(), deadline: Infinity, trail: [], target: { of: 'gateway' }, state: 'open',
+    ...initialize,
+    id: newId(house.clock),
+    parent: undefined,
+    resumes: undefined,
+    row,
+    session,
+    requestId: undefined,
+    progressToken: undefined,
+    run: house.runs.of(initialize.principal, session),
+    opened: house.clock.now(),
+    deadline: Infinity,
+    trail: [],
+    target: { of: 'gateway' },
+    state: 'open',
   };
   const open = register(exchange, reply, house);
   return { exchange, outlet: outletOf(open, house), end: (why) => cancel(open, why, house) };

@@ -8,12 +8,26 @@ import type { Limits } from '../components/limits/limits.ts';
 import type { Policy } from '../components/policy/policy.ts';
 import type { Redaction } from '../components/redaction/redaction.ts';
 import type { Risk } from '../components/risk/risk.ts';
+import type { Handles } from './handles.ts';
 import type { Keyring } from './keyring.ts';
 import type { Ledger } from './ledger.ts';
 import type { Runs } from './runs.ts';
 import type { BoundStage } from './walk.ts';
-import type { Answerer, Arrival, Catalog, Clock, Codec, Log, Observer, Reader, Sessions, Upstreams } from './ports.ts';
+import type {
+  Answerer,
+  Arrival,
+  Catalog,
+  Clock,
+  Codec,
+  Grant,
+  Log,
+  Observer,
+  Reader,
+  Sessions,
+  Upstreams,
+} from './ports.ts';
 import type { Exchange, Target } from './exchange.ts';
+import type { Lru } from '../lib/lru.ts';
 import type { Deny } from './verdict.ts';
 
 /** The replaceable parts in force. Swapped as one on reload. */
@@ -57,6 +71,7 @@ export interface House {
   /** Answers of the gateway itself, by method. */
   readonly answers: Readonly<Record<string, Answerer>>;
   readonly keyring: Keyring;
+  readonly handles: Handles;
   /** True exactly once per name until then; over all replicas. */
   readonly consume: (name: string, until: number) => Promise<boolean>;
   /** Compares `Mcp-Param-*` headers with the arguments they mirror. */
@@ -64,6 +79,8 @@ export interface House {
   readonly observer: Observer;
   readonly ledger: Ledger;
   readonly runs: Runs;
+  /** The latest grant by server and principal: its secrets never come back (law 3). */
+  readonly grants: Lru<string, Grant>;
   readonly stages: { readonly inward: readonly BoundStage[]; readonly outward: readonly BoundStage[] };
   parts: Parts;
   settings: CoreSettings;

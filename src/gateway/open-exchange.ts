@@ -51,8 +51,16 @@ function listens(row: MethodRow): boolean {
 /** From here on it is found by its ids, cancelled by its agent, and ended by its deadline. */
 export function register(exchange: Exchange, reply: Reply, house: House): Open {
   const open: Open = {
-    exchange, reply, children: new Set(), ended: [], flight: undefined, grant: undefined,
-    answered: undefined, crossing: undefined, timer: undefined, attempted: false,
+    exchange,
+    reply,
+    children: new Set(),
+    ended: [],
+    flight: undefined,
+    grant: undefined,
+    answered: undefined,
+    crossing: undefined,
+    timer: undefined,
+    attempted: false,
   };
   house.ledger.add(open);
   house.observer.opened(exchange);
@@ -106,7 +114,10 @@ function cross(lane: Open, open: Open, crossing: Crossing, house: House): void |
     const done = pass(open, crossing, house);
     return done instanceof Promise ? queue(lane, done) : undefined;
   }
-  return queue(lane, lane.crossing.then(() => pass(open, crossing, house)));
+  return queue(
+    lane,
+    lane.crossing.then(() => pass(open, crossing, house)),
+  );
 }
 
 function queue(lane: Open, done: Promise<void>): Promise<void> {
@@ -119,7 +130,9 @@ function queue(lane: Open, done: Promise<void>): Promise<void> {
 
 function pass(open: Open, crossing: Crossing, house: House): void | Promise<void> {
   const stop = walk(house.stages.outward, crossing, house);
-  return stop instanceof Promise ? stop.then((late) => settle(open, crossing, late, house)) : settle(open, crossing, stop, house);
+  return stop instanceof Promise
+    ? stop.then((late) => settle(open, crossing, late, house))
+    : settle(open, crossing, stop, house);
 }
 
 function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: House): void | Promise<void> {
@@ -131,10 +144,13 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
     case 'event':
       return quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house);
     case 'opening':
-      return after(quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house), () => {
-        open.answered?.(verdict);
-        finish(open, house, 'refused', verdict.reason);
-      });
+      return after(
+        quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house),
+        () => {
+          open.answered?.(verdict);
+          finish(open, house, 'refused', verdict.reason);
+        },
+      );
     case 'closing':
       return end(open, 'refused', verdict, crossing, house);
   }
@@ -149,15 +165,24 @@ function fail(open: Open, reason: Reason, detail: string, house: House): void {
 }
 
 /** Ends an exchange with a verdict instead of an answer: recorded first, then told. */
-function end(open: Open, status: OutcomeStatus, verdict: Deny, crossing: Crossing | undefined, house: House): void | Promise<void> {
+function end(
+  open: Open,
+  status: OutcomeStatus,
+  verdict: Deny,
+  crossing: Crossing | undefined,
+  house: House,
+): void | Promise<void> {
   const { exchange, reply } = open;
   if (exchange.state !== 'open') return undefined;
   exchange.state = 'closed';
-  return after(quietly(() => keep(house, outcomeRecord(exchange, status, crossing, house, verdict)), house), () => {
-    open.answered?.(verdict);
-    if (!open.answered) reply.fail(exchange, verdict);
-    finish(open, house, status, verdict.reason);
-  });
+  return after(
+    quietly(() => keep(house, outcomeRecord(exchange, status, crossing, house, verdict)), house),
+    () => {
+      open.answered?.(verdict);
+      if (!open.answered) reply.fail(exchange, verdict);
+      finish(open, house, status, verdict.reason);
+    },
+  );
 }
 
 /** Somebody gave up on it. Nothing more reaches the agent than that, and nothing at all when the agent is gone. */
@@ -174,12 +199,18 @@ export function cancel(open: Open, why: CancelWhy, house: House): void {
     finish(open, house, status, verdict.reason);
   };
   if (!open.attempted) return told();
-  void after(quietly(() => keep(house, outcomeRecord(exchange, status, undefined, house, verdict)), house), told);
+  void after(
+    quietly(() => keep(house, outcomeRecord(exchange, status, undefined, house, verdict)), house),
+    told,
+  );
 }
 
 /** A notification, or a verb of the legacy transport: done when it is sent. */
 export function accepted(open: Open, house: House): void {
-  void after(quietly(() => keep(house, outcomeRecord(open.exchange, 'result', undefined, house)), house), () => finish(open, house, 'result', undefined));
+  void after(
+    quietly(() => keep(house, outcomeRecord(open.exchange, 'result', undefined, house)), house),
+    () => finish(open, house, 'result', undefined),
+  );
 }
 
 /** Gives everything back. Called once per exchange, by whichever end comes first. */
@@ -200,7 +231,11 @@ function childEnded(parent: Open, child: Open, house: House): void {
   parent.children.delete(child);
   const server = serverOf(parent.exchange.target);
   if (parent.children.size > 0 || listens(parent.exchange.row)) return;
-  arm(parent, house, house.clock.now() + (server === undefined ? house.settings.deadline : house.settings.serverDeadline(server)));
+  arm(
+    parent,
+    house,
+    house.clock.now() + (server === undefined ? house.settings.deadline : house.settings.serverDeadline(server)),
+  );
 }
 
 /** A server asks the agent: a child exchange, whose opening crosses OUTWARD and whose answer crosses INWARD. */
@@ -262,4 +297,3 @@ export function quietly(record: () => void | Promise<void>, house: House): void 
 export function after(first: void | Promise<void>, then: () => void): void | Promise<void> {
   return first instanceof Promise ? first.then(then) : then();
 }
-

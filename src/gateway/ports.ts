@@ -1,6 +1,17 @@
 /** What the core needs of the rooms around it. The core knows no implementation; compose.ts joins them. */
 import type { Doc, Edit, Json, JsonObject } from './document.ts';
-import type { Definition, DefinitionKind, Direction, Endpoint, Era, Exchange, Id, Message, MessageKind, Target } from './exchange.ts';
+import type {
+  Definition,
+  DefinitionKind,
+  Direction,
+  Endpoint,
+  Era,
+  Exchange,
+  Id,
+  Message,
+  MessageKind,
+  Target,
+} from './exchange.ts';
 import type { Principal } from './principal.ts';
 import type { Reason } from './reasons.ts';
 import type { Deny } from './verdict.ts';

@@ -1,6 +1,12 @@
 /** What is kept of a crossing, in the words of audit/record.ts. */
 import { hash } from 'node:crypto';
-import { RECORD_VERSION, type AuditRecord, type RecordBody, type RecordPrincipal, type RecordVerdict } from '../components/audit/record.ts';
+import {
+  RECORD_VERSION,
+  type AuditRecord,
+  type RecordBody,
+  type RecordPrincipal,
+  type RecordVerdict,
+} from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
 import { isObject } from './document.ts';
 import type { Endpoint, Exchange, Message } from './exchange.ts';
@@ -31,11 +37,22 @@ export function eventRecord(crossing: Crossing, house: House): AuditRecord {
   const { message, exchange, direction } = crossing;
   const start = base(house);
   const body = bodyOf(message) ?? { sha256: hash('sha256', ''), bytes: 0 };
-  return { ...start, type: 'events', exchange: exchange.id, events: [{ method: message.method, direction, at: start.at, body }] };
+  return {
+    ...start,
+    type: 'events',
+    exchange: exchange.id,
+    events: [{ method: message.method, direction, at: start.at, body }],
+  };
 }
 
 /** `crossing` is absent where no message came: failures, deadlines, cancellations. */
-export function outcomeRecord(exchange: Exchange, status: OutcomeStatus, crossing: Crossing | undefined, house: House, why?: Deny): AuditRecord {
+export function outcomeRecord(
+  exchange: Exchange,
+  status: OutcomeStatus,
+  crossing: Crossing | undefined,
+  house: House,
+  why?: Deny,
+): AuditRecord {
   return {
     ...base(house),
     type: 'outcome',
@@ -69,7 +86,7 @@ export function refusalRecord(crossing: Crossing, stop: Stop, verdict: Deny, hou
     ...optional('run', exchange?.run),
     ...optional('method', message?.method),
     ...optional('requestId', crossing.unreadable?.requestId ?? exchange?.requestId),
-    ...optional('server', exchange && serverOf(exchange.target)),
+    ...optional('server', message?.from ?? (exchange && serverOf(exchange.target))),
     ...optional('name', exchange && targetName(exchange)),
     ...optional('params', message && bodyOf(message)),
   };
@@ -80,7 +97,12 @@ export function noticeRecord(what: string, details: object, house: House): Audit
   return { ...base(house), type: 'notice', what, details };
 }
 
-function base(house: House): { v: typeof RECORD_VERSION; id: string; at: string; gateway: { name: string; version: string; config: string } } {
+function base(house: House): {
+  v: typeof RECORD_VERSION;
+  id: string;
+  at: string;
+  gateway: { name: string; version: string; config: string };
+} {
   return {
     v: RECORD_VERSION,
     id: newId(house.clock),
@@ -89,7 +111,10 @@ function base(house: House): { v: typeof RECORD_VERSION; id: string; at: string;
   };
 }
 
-type About = Omit<Extract<AuditRecord, { type: 'attempt' }>, 'v' | 'id' | 'at' | 'gateway' | 'type' | 'opener' | 'params' | 'verdicts' | 'obligations' | 'epoch' | 'grant'>;
+type About = Omit<
+  Extract<AuditRecord, { type: 'attempt' }>,
+  'v' | 'id' | 'at' | 'gateway' | 'type' | 'opener' | 'params' | 'verdicts' | 'obligations' | 'epoch' | 'grant'
+>;
 
 function about(exchange: Exchange): About {
   return {
@@ -166,8 +191,15 @@ function recordPrincipal(principal: Principal): RecordPrincipal {
   if (known) return known;
   const { key, tenant, issuer, subject, agent, person, groups, chain, proof } = principal;
   const made: RecordPrincipal = {
-    key, tenant, issuer, subject, ...optional('agent', agent), ...optional('person', person),
-    groups: [...groups], chain: [...chain], proof: { ...proof },
+    key,
+    tenant,
+    issuer,
+    subject,
+    ...optional('agent', agent),
+    ...optional('person', person),
+    groups: [...groups],
+    chain: [...chain],
+    proof: { ...proof },
   };
   principals.set(principal, made);
   return made;

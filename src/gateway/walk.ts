@@ -15,7 +15,12 @@ export interface Stop {
 }
 
 /** Walks until a stage stops the message. Synchronous as long as every stage is. */
-export function walk(stages: readonly BoundStage[], crossing: Crossing, house: House, from = 0): Stop | undefined | Promise<Stop | undefined> {
+export function walk(
+  stages: readonly BoundStage[],
+  crossing: Crossing,
+  house: House,
+  from = 0,
+): Stop | undefined | Promise<Stop | undefined> {
   for (let index = from; index < stages.length; index += 1) {
     const stage = stages[index]!;
     if (!stage.kinds.includes(crossing.kind)) continue;
@@ -27,7 +32,13 @@ export function walk(stages: readonly BoundStage[], crossing: Crossing, house: H
   return undefined;
 }
 
-async function later(pending: Promise<Verdict>, stages: readonly BoundStage[], index: number, crossing: Crossing, house: House): Promise<Stop | undefined> {
+async function later(
+  pending: Promise<Verdict>,
+  stages: readonly BoundStage[],
+  index: number,
+  crossing: Crossing,
+  house: House,
+): Promise<Stop | undefined> {
   const stage = stages[index]!;
   const verdict = await pending.catch((error: unknown) => broken(stage, error, house));
   return settle(stage, verdict, crossing, house) ?? walk(stages, crossing, house, index + 1);

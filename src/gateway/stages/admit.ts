@@ -6,6 +6,9 @@ import { deny, PASS } from '../verdict.ts';
 export function admit(house: House): Stage {
   return {
     name: 'admit',
-    pass: ({ exchange }) => (house.settings.admitted(exchange.target) ? PASS : deny('not_admitted', { detail: `target: ${JSON.stringify(exchange.target.of)}` })),
+    pass: ({ exchange }) =>
+      house.settings.admitted(exchange.target)
+        ? PASS
+        : deny('not_admitted', { detail: `target: ${JSON.stringify(exchange.target.of)}` }),
   };
 }

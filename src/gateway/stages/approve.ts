@@ -8,7 +8,9 @@ export function approve(): Stage {
     pass(crossing) {
       const held = crossing.obligations.filter((obligation) => obligation.kind === 'hold');
       if (held.length === 0) return PASS;
-      return deny('approval_unavailable', { detail: `held for: ${held.map((obligation) => obligation.group).join(', ')}` });
+      return deny('approval_unavailable', {
+        detail: `held for: ${held.map((obligation) => obligation.group).join(', ')}`,
+      });
     },
   };
 }

@@ -11,11 +11,18 @@ export function authenticate(house: House): Stage {
   return { name: 'authenticate', pass: (crossing) => from(house.parts.identity, 0, crossing, []) };
 }
 
-function from(parts: readonly Identity[], first: number, crossing: Crossing, challenges: string[]): Verdict | Promise<Verdict> {
+function from(
+  parts: readonly Identity[],
+  first: number,
+  crossing: Crossing,
+  challenges: string[],
+): Verdict | Promise<Verdict> {
   for (let index = first; index < parts.length; index += 1) {
     const identified = parts[index]!.identify(crossing.arrival);
     if (identified instanceof Promise) {
-      return identified.then((found) => take(found, crossing, challenges) ?? from(parts, index + 1, crossing, challenges));
+      return identified.then(
+        (found) => take(found, crossing, challenges) ?? from(parts, index + 1, crossing, challenges),
+      );
     }
     const verdict = take(identified, crossing, challenges);
     if (verdict) return verdict;

@@ -1,4 +1,5 @@
 /** Which session, run and exchange does the message belong to? Law 10: looked up under the verified principal only. */
+import { openHandles } from '../handles.ts';
 import type { House } from '../house.ts';
 import type { Open } from '../ledger.ts';
 import { methodRow, type MethodRow } from '../methods.ts';
@@ -15,7 +16,8 @@ export function correlate(house: House): Stage {
 function session(crossing: Crossing, house: House): Verdict | undefined {
   const { reading, arrival, principal } = crossing;
   if (reading.era === 'modern' || reading.message.method === 'initialize') return undefined;
-  if (reading.sessionToken === undefined) return sessionless(reading.message.method) ? undefined : deny('session_missing');
+  if (reading.sessionToken === undefined)
+    return sessionless(reading.message.method) ? undefined : deny('session_missing');
   crossing.session = house.sessions.find(reading.sessionToken, principal, arrival.endpoint ?? { kind: 'joint' });
   return crossing.session ? undefined : deny('session_unknown');
 }
@@ -39,11 +41,17 @@ function opening(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
   const row = methodRow('agent', crossing.reading.message.method);
   if (!row) return deny('method_unknown');
   const { requestId } = crossing.reading;
-  if (crossing.session && requestId !== undefined && house.ledger.request(crossing.session.id, requestId, crossing.principal.key)) {
+  if (
+    crossing.session &&
+    requestId !== undefined &&
+    house.ledger.request(crossing.session.id, requestId, crossing.principal.key)
+  ) {
     return deny('request_id_in_use');
   }
   const retry = resumeRetry(crossing, row, house);
-  return retry instanceof Promise ? retry.then((resumed) => begin(crossing, row, house, resumed)) : begin(crossing, row, house, retry);
+  return retry instanceof Promise
+    ? retry.then((resumed) => begin(crossing, row, house, resumed))
+    : begin(crossing, row, house, retry);
 }
 
 function begin(crossing: Crossing, row: MethodRow, house: House, resumed: string | undefined | Verdict): Verdict {
@@ -71,7 +79,8 @@ function meant(crossing: Crossing, house: House): Open | undefined {
   }
   const token = doc.raw(['params', 'progressToken']);
   for (const open of house.ledger.ofSession(id)) {
-    if (open.exchange.row.opener === 'server' && token !== undefined && open.exchange.progressToken === token) return owned(open, key);
+    if (open.exchange.row.opener === 'server' && token !== undefined && open.exchange.progressToken === token)
+      return owned(open, key);
   }
   return undefined;
 }
@@ -82,9 +91,13 @@ function owned(open: Open, key: string): Open | undefined {
 
 function closing(crossing: Crossing, house: House): Verdict {
   const { requestId } = crossing.reading;
-  const open = crossing.session && requestId !== undefined ? house.ledger.ask(crossing.session.id, requestId, crossing.principal.key) : undefined;
+  const open =
+    crossing.session && requestId !== undefined
+      ? house.ledger.ask(crossing.session.id, requestId, crossing.principal.key)
+      : undefined;
   if (!open) return deny('answer_unexpected');
   crossing.exchange = open.exchange;
-  crossing.message = { ...crossing.message, method: open.exchange.row.method };
+  const answer = { ...crossing.message, method: open.exchange.row.method };
+  crossing.message = openHandles({ principal: crossing.principal, endpoint: open.exchange.endpoint }, answer, house);
   return PASS;
 }

@@ -12,11 +12,15 @@ export function head(house: House): Stage {
 }
 
 function judge(arrival: Arrival, { settings, draining, catalog }: House): Verdict {
-  if (arrival.duplicates.length > 0) return deny('header_duplicated', { detail: `doubled: ${arrival.duplicates.join(', ')}` });
-  if (!settings.hostAllowed(arrival.header('host'))) return deny('host_not_allowed', { detail: `Host: ${arrival.header('host') ?? '(none)'}` });
-  if (!settings.originAllowed(arrival.header('origin'))) return deny('origin_not_allowed', { detail: `Origin: ${arrival.header('origin') ?? ''}` });
+  if (arrival.duplicates.length > 0)
+    return deny('header_duplicated', { detail: `doubled: ${arrival.duplicates.join(', ')}` });
+  if (!settings.hostAllowed(arrival.header('host')))
+    return deny('host_not_allowed', { detail: `Host: ${arrival.header('host') ?? '(none)'}` });
+  if (!settings.originAllowed(arrival.header('origin')))
+    return deny('origin_not_allowed', { detail: `Origin: ${arrival.header('origin') ?? ''}` });
   if (arrival.endpoint === undefined) return deny('endpoint_unknown');
   if (catalog.servers(arrival.endpoint) === undefined) return deny('server_unknown');
-  if ((arrival.announced ?? 0) > settings.messageBytes) return deny('body_too_large', { detail: `announced ${arrival.announced} bytes` });
+  if ((arrival.announced ?? 0) > settings.messageBytes)
+    return deny('body_too_large', { detail: `announced ${arrival.announced} bytes` });
   return draining ? deny('draining') : PASS;
 }

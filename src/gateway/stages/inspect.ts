@@ -11,7 +11,8 @@ export function inspect(house: House): Stage {
 function from(parts: readonly Inspection[], first: number, crossing: Crossing): Verdict | Promise<Verdict> {
   for (let index = first; index < parts.length; index += 1) {
     const inspected = parts[index]!.inspect(crossing.message, crossing.exchange, crossing.direction);
-    if (inspected instanceof Promise) return inspected.then((found) => take(found, crossing) ?? from(parts, index + 1, crossing));
+    if (inspected instanceof Promise)
+      return inspected.then((found) => take(found, crossing) ?? from(parts, index + 1, crossing));
     const verdict = take(inspected, crossing);
     if (verdict) return verdict;
   }

@@ -17,7 +17,12 @@ function recordOf(crossing: Crossing, house: House): AuditRecord {
     case 'event':
       return eventRecord(crossing, house);
     case 'closing':
-      return outcomeRecord(crossing.exchange, crossing.message.payload === 'error' ? 'error' : 'result', crossing, house);
+      return outcomeRecord(
+        crossing.exchange,
+        crossing.message.payload === 'error' ? 'error' : 'result',
+        crossing,
+        house,
+      );
   }
 }
 

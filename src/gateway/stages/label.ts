@@ -2,14 +2,14 @@
 import type { House } from '../house.ts';
 import type { Stage } from '../stage.ts';
 import { PASS } from '../verdict.ts';
-import { serverOf } from './question.ts';
+import { serverOfMessage } from './question.ts';
 
 export function label(house: House): Stage {
   return {
     name: 'label',
-    pass({ exchange }) {
-      const server = serverOf(exchange.target);
-      if (server !== undefined) house.runs.saw(exchange.run, `source:${server}`);
+    pass(crossing) {
+      const server = serverOfMessage(crossing);
+      if (server !== undefined) house.runs.saw(crossing.exchange.run, `source:${server}`);
       return PASS;
     },
   };

@@ -12,7 +12,8 @@ export function limit(house: House): Stage {
 function from(parts: readonly Limits[], first: number, crossing: Crossing, house: House): Verdict | Promise<Verdict> {
   for (let index = first; index < parts.length; index += 1) {
     const allowance = parts[index]!.opening(crossing.exchange);
-    if (allowance instanceof Promise) return allowance.then((found) => take(found, crossing, house) ?? from(parts, index + 1, crossing, house));
+    if (allowance instanceof Promise)
+      return allowance.then((found) => take(found, crossing, house) ?? from(parts, index + 1, crossing, house));
     const verdict = take(allowance, crossing, house);
     if (verdict) return verdict;
   }
@@ -21,7 +22,8 @@ function from(parts: readonly Limits[], first: number, crossing: Crossing, house
 
 /** What was taken is given back when the exchange ends, however it ends. */
 function take(allowance: Allowance, crossing: Crossing, house: House): Verdict | undefined {
-  if (!allowance.allowed) return deny('limit_reached', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
+  if (!allowance.allowed)
+    return deny('limit_reached', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
   if (allowance.done) house.ledger.byId(crossing.exchange.id)?.ended.push(allowance.done);
   return undefined;
 }

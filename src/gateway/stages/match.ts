@@ -26,7 +26,8 @@ function judge(crossing: Crossing): Verdict {
 }
 
 function event(exchange: Exchange, method: string, crossing: Crossing): Verdict {
-  if (!methodRow('server', method) || !exchange.row.events.includes(method)) return deny('unsolicited', { detail: `${method} has no place in ${exchange.row.method}` });
+  if (!methodRow('server', method) || !exchange.row.events.includes(method))
+    return deny('unsolicited', { detail: `${method} has no place in ${exchange.row.method}` });
   if (method !== 'notifications/message') return PASS;
   return logged(exchange, crossing) ? PASS : deny('below_log_level');
 }
@@ -45,9 +46,13 @@ function logged(exchange: Exchange, crossing: Crossing): boolean {
 /** The child exchange of an ask: its parent must allow it, and its agent must be able to answer it on its own hop. */
 function ask(child: Exchange): Verdict {
   const { parent, row } = child;
-  if (!parent?.row.asks.includes(row.method)) return deny('ask_not_possible', { detail: `${row.method} below ${parent?.row.method ?? 'nothing'}` });
-  if (!row.eras.includes(child.era)) return deny('ask_not_possible', { detail: `an agent of ${child.version} takes no requests` });
-  return capable(row.method, parent.caps) ? PASS : deny('ask_not_possible', { detail: `${row.method} was not declared` });
+  if (!parent?.row.asks.includes(row.method))
+    return deny('ask_not_possible', { detail: `${row.method} below ${parent?.row.method ?? 'nothing'}` });
+  if (!row.eras.includes(child.era))
+    return deny('ask_not_possible', { detail: `an agent of ${child.version} takes no requests` });
+  return capable(row.method, parent.caps)
+    ? PASS
+    : deny('ask_not_possible', { detail: `${row.method} was not declared` });
 }
 
 /** A modern server asks within its result (basic/patterns/mrtr); the same rules hold for each of its requests. */
@@ -57,7 +62,8 @@ function inputRequests(exchange: Exchange, crossing: Crossing): Verdict {
   if (!isObject(requests)) return PASS;
   for (const request of Object.values(requests)) {
     const method = isObject(request) ? request['method'] : undefined;
-    if (typeof method !== 'string' || !exchange.row.asks.includes(method)) return deny('ask_not_possible', { detail: `inputRequests asks ${String(method)}` });
+    if (typeof method !== 'string' || !exchange.row.asks.includes(method))
+      return deny('ask_not_possible', { detail: `inputRequests asks ${String(method)}` });
     if (!capable(method, exchange.caps)) return deny('ask_not_possible', { detail: `${method} was not declared` });
   }
   return PASS;

@@ -1,7 +1,7 @@
 /** What policy is asked about an exchange. */
 import type { Question, Resource } from '../../components/policy/policy.ts';
 import { isObject, type JsonObject } from '../document.ts';
-import type { Exchange, Target } from '../exchange.ts';
+import type { Exchange, Message, Target } from '../exchange.ts';
 import type { House } from '../house.ts';
 import type { Facts } from '../stage.ts';
 
@@ -21,9 +21,21 @@ export function resourceOf(exchange: Exchange, target: Target): Resource {
   const { endpoint } = exchange;
   switch (target.of) {
     case 'gateway':
-      return { endpoint, server: endpoint.kind === 'server' ? endpoint.server : undefined, kind: 'gateway', name: undefined, definition: undefined };
+      return {
+        endpoint,
+        server: endpoint.kind === 'server' ? endpoint.server : undefined,
+        kind: 'gateway',
+        name: undefined,
+        definition: undefined,
+      };
     case 'servers':
-      return { endpoint, server: endpoint.kind === 'server' ? endpoint.server : undefined, kind: 'server', name: undefined, definition: undefined };
+      return {
+        endpoint,
+        server: endpoint.kind === 'server' ? endpoint.server : undefined,
+        kind: 'server',
+        name: undefined,
+        definition: undefined,
+      };
     case 'definition':
       return { endpoint, server: target.server, kind: target.kind, name: target.name, definition: target.definition };
     case 'task':
@@ -31,6 +43,17 @@ export function resourceOf(exchange: Exchange, target: Target): Resource {
     case 'exchange':
       return resourceOf(exchange, target.exchange.target);
   }
+}
+
+/** The server that a message comes from or goes to, if it is one. */
+export function serverOfMessage({
+  exchange,
+  message,
+}: {
+  readonly exchange: Exchange;
+  readonly message: Message;
+}): string | undefined {
+  return message.from ?? serverOf(exchange.target);
 }
 
 /** The server that an exchange goes to, if it is one. */

@@ -13,7 +13,8 @@ export function read(house: House): Stage {
 async function body(crossing: Crossing, house: House): Promise<Verdict> {
   const bytes = await crossing.arrival.body(house.settings.messageBytes);
   for (const done of crossing.whenRead.splice(0)) done();
-  if (bytes === 'too_large') return deny('body_too_large', { detail: `more than ${house.settings.messageBytes} bytes` });
+  if (bytes === 'too_large')
+    return deny('body_too_large', { detail: `more than ${house.settings.messageBytes} bytes` });
   if (bytes === 'gone') return deny('cancelled', { detail: 'the agent hung up while sending' });
   return take(house.reader.read(crossing.arrival, bytes), crossing);
 }

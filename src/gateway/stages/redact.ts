@@ -6,29 +6,46 @@ import type { Redacted, Redaction } from '../../components/redaction/redaction.t
 import type { House } from '../house.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
+import { grantKey } from './credential.ts';
+import { serverOfMessage } from './question.ts';
 
 export function redact(house: House): Stage {
   return { name: 'redact', pass: (crossing) => from(house.parts.redaction, 0, crossing, house) };
 }
 
-function from(parts: readonly Redaction[], first: number, crossing: Crossing, house: House): Verdict | Promise<Verdict> {
+function from(
+  parts: readonly Redaction[],
+  first: number,
+  crossing: Crossing,
+  house: House,
+): Verdict | Promise<Verdict> {
   for (let index = first; index < parts.length; index += 1) {
     const redacted = parts[index]!.redact(crossing.message, crossing.exchange, crossing.findings, crossing.obligations);
-    if (redacted instanceof Promise) return redacted.then((done) => take(done, crossing, house) ?? from(parts, index + 1, crossing, house));
+    if (redacted instanceof Promise)
+      return redacted.then((done) => take(done, crossing, house) ?? from(parts, index + 1, crossing, house));
     const verdict = take(redacted, crossing, house);
     if (verdict) return verdict;
   }
-  return leaks(crossing) ? deny('redaction_failed', { detail: 'the answer holds the credential of its own server' }) : PASS;
+  return leaks(crossing, house)
+    ? deny('redaction_failed', { detail: 'the answer holds the credential of its own server' })
+    : PASS;
 }
 
 function take(redacted: Redacted, crossing: Crossing, house: House): Verdict | undefined {
   if (!redacted.ok) return deny('redaction_failed', { detail: redacted.detail });
-  if (redacted.edits.length > 0) crossing.message = { ...crossing.message, doc: house.codec.edit(crossing.message.doc, redacted.edits) };
+  if (redacted.edits.length > 0)
+    crossing.message = { ...crossing.message, doc: house.codec.edit(crossing.message.doc, redacted.edits) };
   return undefined;
 }
 
-function leaks({ grant, message }: Crossing): boolean {
+function leaks(crossing: Crossing, house: House): boolean {
+  const server = serverOfMessage(crossing);
+  const grant =
+    crossing.grant ??
+    (server === undefined ? undefined : house.grants.get(grantKey(server, crossing.exchange.principal)));
   if (!grant || grant.secrets.length === 0) return false;
-  const { bytes } = message.doc;
-  return grant.secrets.some((secret) => secret.length > 0 && (bytes.includes(secret) || bytes.includes(JSON.stringify(secret).slice(1, -1))));
+  const { bytes } = crossing.message.doc;
+  return grant.secrets.some(
+    (secret) => secret.length > 0 && (bytes.includes(secret) || bytes.includes(JSON.stringify(secret).slice(1, -1))),
+  );
 }

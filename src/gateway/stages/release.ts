@@ -1,6 +1,8 @@
 /** Let out: the agent sees it now, and nothing of it before. */
+import type { Message } from '../exchange.ts';
 import type { House } from '../house.ts';
 import { finish, start } from '../open-exchange.ts';
+import { sealHandles } from '../handles.ts';
 import { sealRetry } from '../resume.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
@@ -10,21 +12,26 @@ export function release(house: House): Stage {
 }
 
 function letOut(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
-  const { exchange, reply, message } = crossing;
+  const { exchange, reply } = crossing;
   if (exchange.state !== 'open') return deny('unsolicited', { detail: 'the exchange ended meanwhile' });
   switch (crossing.kind) {
     case 'event':
-      return after(reply.event(exchange, message));
+      return after(reply.event(exchange, ownHop(crossing, house)));
     case 'opening':
       start(crossing, house);
-      return after(reply.ask(exchange, message));
+      return after(reply.ask(exchange, ownHop(crossing, house)));
     case 'closing': {
       const open = house.ledger.byId(exchange.id);
-      reply.close(exchange, sealRetry(exchange, message, house));
-      if (open) finish(open, house, message.payload === 'error' ? 'error' : 'result', undefined);
+      reply.close(exchange, ownHop(crossing, house));
+      if (open) finish(open, house, crossing.message.payload === 'error' ? 'error' : 'result', undefined);
       return PASS;
     }
   }
+}
+
+/** What the agent gets to hold instead of what the server gave: sealed, bound to this principal. */
+function ownHop({ exchange, message }: Crossing, house: House): Message {
+  return sealHandles(exchange, sealRetry(exchange, message, house), house.handles, house.codec);
 }
 
 function after(written: void | Promise<void>): Verdict | Promise<Verdict> {

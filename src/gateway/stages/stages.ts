@@ -27,11 +27,33 @@ import { validate, validateOutward } from './validate.ts';
 type Make = (house: House) => Stage;
 
 const inward: Partial<Record<StageRow['stage'], Make>> = {
-  head, authenticate, throttle, read, correlate, resolve, limit, admit, validate, inspect, authorize, approve, credential, keep, forward,
+  head,
+  authenticate,
+  throttle,
+  read,
+  correlate,
+  resolve,
+  limit,
+  admit,
+  validate,
+  inspect,
+  authorize,
+  approve,
+  credential,
+  keep,
+  forward,
 };
 
 const outward: Partial<Record<StageRow['stage'], Make>> = {
-  read: readOutward, match, validate: validateOutward, inspect, authorizeRelease, redact, label, keep, release,
+  read: readOutward,
+  match,
+  validate: validateOutward,
+  inspect,
+  authorizeRelease,
+  redact,
+  label,
+  keep,
+  release,
 };
 
 /** An empty row of the pipeline does not start: it would be a control that is drawn and not there. */
@@ -43,6 +65,9 @@ function bind(rows: readonly StageRow[], make: typeof inward, house: House): rea
   });
 }
 
-export function bindStages(house: House): { readonly inward: readonly BoundStage[]; readonly outward: readonly BoundStage[] } {
+export function bindStages(house: House): {
+  readonly inward: readonly BoundStage[];
+  readonly outward: readonly BoundStage[];
+} {
   return { inward: bind(INWARD, inward, house), outward: bind(OUTWARD, outward, house) };
 }

@@ -9,7 +9,8 @@ export function throttle(house: House): Stage {
     pass(crossing) {
       for (const part of house.parts.limits) {
         const allowance = part.reading(crossing.principal, crossing.arrival);
-        if (!allowance.allowed) return deny('throttled', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
+        if (!allowance.allowed)
+          return deny('throttled', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
         if (allowance.done) crossing.whenRead.push(allowance.done);
       }
       return PASS;

@@ -30,7 +30,11 @@ function payloadOf({ message }: Crossing): Json | undefined {
 
 /** CWE-1321. `constructor` alone is an honest word; `constructor.prototype` is not. */
 function polluting(value: Json | undefined, at: string): string | undefined {
-  if (Array.isArray(value)) return first(value.map((item, index) => [String(index), item] as const), at);
+  if (Array.isArray(value))
+    return first(
+      value.map((item, index) => [String(index), item] as const),
+      at,
+    );
   if (!isObject(value)) return undefined;
   if (Object.hasOwn(value, '__proto__')) return `${at}.__proto__`;
   const made = Object.hasOwn(value, 'constructor') ? value['constructor'] : undefined;
@@ -52,7 +56,8 @@ function names(params: Json | undefined): Verdict | undefined {
   if (!isObject(params)) return undefined;
   for (const key of ['name', 'uri', 'taskId'] as const) {
     const name = params[key];
-    if (typeof name === 'string' && !clean(name)) return deny('arguments_refused', { detail: `params.${key} holds control characters or half a character` });
+    if (typeof name === 'string' && !clean(name))
+      return deny('arguments_refused', { detail: `params.${key} holds control characters or half a character` });
   }
   return undefined;
 }
@@ -63,7 +68,9 @@ function clean(name: string): boolean {
 
 function shape({ kind, message }: Crossing): Verdict {
   const body = isObject(message.doc.value) ? message.doc.value : ({} as JsonObject);
-  if (kind === 'closing' && message.payload === 'result' && !isObject(body['result'])) return deny('upstream_garbage', { detail: 'result is not an object' });
-  if (kind === 'opening' && body['params'] !== undefined && !isObject(body['params'])) return deny('upstream_garbage', { detail: 'params is not an object' });
+  if (kind === 'closing' && message.payload === 'result' && !isObject(body['result']))
+    return deny('upstream_garbage', { detail: 'result is not an object' });
+  if (kind === 'opening' && body['params'] !== undefined && !isObject(body['params']))
+    return deny('upstream_garbage', { detail: 'params is not an object' });
   return PASS;
 }
