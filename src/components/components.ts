@@ -8,6 +8,7 @@ import { concurrency } from './limits/concurrency/concurrency.ts';
 import { owner } from './policy/owner/owner.ts';
 import { none as noRedaction } from './redaction/none/none.ts';
 import { constant } from './risk/constant/constant.ts';
+import { embeddedStore, postgresStore } from './store/parts.ts';
 
 // prettier-ignore
 export const COMPONENTS: readonly AnyComponent[] = [
@@ -27,4 +28,7 @@ export const COMPONENTS: readonly AnyComponent[] = [
   jsonl,
   // kind: risk         one number for policy
   constant,
+  // kind: store        what must be remembered
+  embeddedStore,
+  postgresStore,
 ];

@@ -46,7 +46,7 @@ const OUTWARD_TABLE = [
   ['validate',         'judges',  [O, E, C], true ],
   ['inspect',          'judges',  [O, E, C], true ],
   ['authorizeRelease', 'judges',  [O, E, C], true ],   // may data of these classes go to this principal?
-  ['redact',           'changes', [O, E, C], false],   // every copy rewritten, or nothing goes out
+  ['redact',           'changes', [O, E, C], true ],   // every copy rewritten, or nothing goes out
   ['label',            'changes', [O, E, C], false],   // what the run has now seen
   ['keep',             'records', [O, E, C], false],   // kept before it is let out
   ['release',          'moves',   [O, E, C], false],

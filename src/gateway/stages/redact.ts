@@ -5,7 +5,7 @@
 import type { Redacted, Redaction } from '../../components/redaction/redaction.ts';
 import type { House } from '../house.ts';
 import type { Crossing, Stage } from '../stage.ts';
-import { deny, PASS, type Verdict } from '../verdict.ts';
+import { deny, pass, PASS, type Step, type Verdict } from '../verdict.ts';
 import { grantKey } from './credential.ts';
 import { serverOfMessage } from './question.ts';
 
@@ -26,17 +26,22 @@ function from(
     const verdict = take(redacted, crossing, house);
     if (verdict) return verdict;
   }
-  return leaks(crossing, house)
-    ? deny('redaction_failed', { detail: 'the answer holds the credential of its own server' })
-    : PASS;
+  if (!leaks(crossing, house)) return PASS;
+  // Law 13: observe mode never relaxes the isolation of credentials.
+  crossing.relaxable = false;
+  return deny('redaction_failed', { detail: 'the answer holds the credential of its own server' });
 }
 
 function take(redacted: Redacted, crossing: Crossing, house: House): Verdict | undefined {
   if (!redacted.ok) return deny('redaction_failed', { detail: redacted.detail });
-  if (redacted.edits.length > 0)
-    crossing.message = { ...crossing.message, doc: house.codec.edit(crossing.message.doc, redacted.edits) };
+  if (redacted.edits.length === 0) return undefined;
+  if (house.settings.mode === 'observe') crossing.trail.push(WOULD_REDACT);
+  else crossing.message = { ...crossing.message, doc: house.codec.edit(crossing.message.doc, redacted.edits) };
   return undefined;
 }
+
+/** Law 13: recorded, not carried out. */
+const WOULD_REDACT: Step = { stage: 'redact', verdict: pass(['would redact']), would: true };
 
 function leaks(crossing: Crossing, house: House): boolean {
   const server = serverOfMessage(crossing);
