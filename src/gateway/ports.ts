@@ -240,6 +240,8 @@ export interface Upstreams extends Answerer {
   surface(server: string, hop: Hop, deadline: number): Promise<ServerSurface>;
   /** One request of the gateway's own (lists), answered by `result` or rejected with an UpstreamFault. */
   request(server: string, hop: Hop, method: string, params: JsonObject, deadline: number): Promise<Doc>;
+  /** One notification of the gateway's own, for a connection that is open already; otherwise nothing happens. Never throws. */
+  notify?(server: string, hop: Hop, method: string, params: JsonObject): void;
   /** News of a server for a listening exchange. */
   attach(server: string, listen: Exchange, filter: ListenFilter, outlet: Outlet): Attachment;
   /** Called for every notification that no exchange asked for, before it reaches listening exchanges: key is that of `key()`. */
