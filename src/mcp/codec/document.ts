@@ -1,27 +1,7 @@
+import type { Doc, Json, Path, Span } from '../../gateway/document.ts';
 import { closingQuote } from './outline.ts';
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** Names and indexes from the root down; the empty path is the document itself. */
-export type Path = readonly (string | number)[];
-
-/** Byte offsets into `doc.bytes`, end exclusive. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** A document that passed the strict parser: the bytes that came, and the one tree they mean. */
-export interface Doc {
-  /** Exactly what came. */
-  readonly bytes: Buffer;
-  /** What `JSON.parse` makes of the bytes. A member named `__proto__` is an own property. */
-  readonly value: Json;
-  /** Where the value at `path` stands; undefined when there is none. */
-  span(path: Path): Span | undefined;
-  /** The source text of the value at `path`: the only faithful form of identifiers and large numbers. */
-  raw(path: Path): string | undefined;
-}
+export type { Doc, Json, Path, Span } from '../../gateway/document.ts';
 
 /** A value in the text. The tree of these grows only where somebody asks. */
 export interface Place extends Span {

@@ -1,4 +1,5 @@
 /** The JSON-RPC 2.0 envelope of one message, as MCP narrows it: no batches, named parameters, ids never null. */
+import { isObject } from '../../gateway/document.ts';
 import { isCleanName, parseJson } from './json.ts';
 import type { Doc, Json, JsonLimits, Parsed, Path } from './json.ts';
 
@@ -113,10 +114,6 @@ function errorOf(doc: Doc, message: Params, id: Id | undefined): Read {
 function isRpcError(value: Json | undefined): value is RpcError & Params {
   if (!isObject(value) || !Object.hasOwn(value, 'code') || !Object.hasOwn(value, 'message')) return false;
   return Number.isSafeInteger(value['code']) && typeof value['message'] === 'string';
-}
-
-function isObject(value: Json | undefined): value is Params {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What is not JSON at all is a parse error; what is JSON but not ours to accept, an invalid request. */

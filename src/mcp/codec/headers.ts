@@ -3,6 +3,7 @@
  * Streamable HTTP, "Standard headers" and "Custom headers from tool parameters"). The gateway compares those that
  * come in with the body, and computes those that go out anew.
  */
+import { isObject } from '../../gateway/document.ts';
 import type { Json } from './json.ts';
 
 export interface Header {
@@ -250,10 +251,6 @@ function own(value: Json | undefined, name: string): Json | undefined {
 function membersOf(schema: Members, name: string): Members {
   const value = own(schema, name);
   return isObject(value) ? value : {};
-}
-
-function isObject(value: Json | undefined): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Headers that decide who, where or how long: two of one are two readings of one request. */

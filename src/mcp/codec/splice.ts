@@ -1,13 +1,8 @@
+import type { Edit } from '../../gateway/document.ts';
 import { Document } from './document.ts';
 import type { Doc, Path, Place } from './document.ts';
 
-export type Edit =
-  /** Replaces a value that is there. */
-  | { readonly op: 'replace'; readonly path: Path; readonly json: string }
-  /** Replaces a value, or adds the member to an object that is there, or the next element to an array. */
-  | { readonly op: 'set'; readonly path: Path; readonly json: string }
-  /** Removes a member or element that is there, with its comma. */
-  | { readonly op: 'remove'; readonly path: Path };
+export type { Edit } from '../../gateway/document.ts';
 
 interface Cut {
   readonly start: number;
