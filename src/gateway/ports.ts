@@ -301,6 +301,9 @@ export interface ServerSettings {
 /** What telemetry is told. Must not throw and must not keep the exchange alive. */
 export interface Observer {
   opened(exchange: Exchange): void;
+  /** Between the two somebody else works: the time outside them is what the gateway adds. */
+  forwarded?(exchange: Exchange): void;
+  answered?(exchange: Exchange): void;
   refused(direction: Direction, stage: string, reason: Reason, exchange: Exchange | undefined): void;
   closed(exchange: Exchange, status: OutcomeStatus, reason: Reason | undefined): void;
 }
