@@ -1,6 +1,6 @@
 /** The core: one message in, its way walked, its end recorded and told. */
 import { keep, type House } from './house.ts';
-import { cancel, finish, outletOf, quietly, after, register } from './open-exchange.ts';
+import { after, cancel, end, finish, outletOf, quietly, register } from './open-exchange.ts';
 import { methodRow } from './methods.ts';
 import type { Arrival, CancelWhy, Core, Handling, Reply, Standing } from './ports.ts';
 import type { Exchange } from './exchange.ts';
@@ -52,9 +52,16 @@ function refuse(crossing: Crossing, verdict: Deny, house: House): void {
   const told = exchange !== undefined && crossing.kind === 'opening' && exchange.state === 'cancelled';
   const open = exchange && crossing.kind === 'opening' ? house.ledger.byId(exchange.id) : undefined;
   if (open) finish(open, house, 'refused', verdict.reason);
+  if (exchange !== undefined && crossing.kind === 'closing') answerRefused(exchange, verdict, house);
   if (told) return;
   const era = reading?.era ?? crossing.unreadable?.era ?? 'modern';
   crossing.reply.refuse(verdict, reading?.requestId ?? crossing.unreadable?.requestId, era);
+}
+
+/** The agent's answer to an ask was stopped: the server is told, and the ask is over. */
+function answerRefused(child: Exchange, verdict: Deny, house: House): void {
+  const open = house.ledger.byId(child.id);
+  if (open?.answered) void end(open, 'refused', verdict, undefined, house);
 }
 
 function stand(initialize: Exchange, session: string, reply: Reply, house: House): Standing {

@@ -89,6 +89,11 @@ export interface House {
   draining: boolean;
 }
 
+/** The version under which a decision is made now; never the same for two different sets of parts or policies. */
+export function epochOf(house: House): number {
+  return house.epoch * 1_000_000 + house.parts.policy.epoch();
+}
+
 /** Keeps a record, or throws. */
 export function keep(house: House, record: AuditRecord): void | Promise<void> {
   return house.parts.audit.keep(record);

@@ -2,7 +2,7 @@
 import { newId } from '../lib/ids.ts';
 import type { Doc } from './document.ts';
 import type { Exchange, Message } from './exchange.ts';
-import { keep, type House } from './house.ts';
+import { epochOf, keep, type House } from './house.ts';
 import type { Open } from './ledger.ts';
 import { methodRow, type MethodRow } from './methods.ts';
 import type { CancelWhy, Outlet, OutcomeStatus, Reply } from './ports.ts';
@@ -37,7 +37,7 @@ export function newExchange(crossing: Crossing, row: MethodRow, house: House, re
     opened: now,
     deadline: listens(row) ? Infinity : now + house.settings.deadline,
     trail: crossing.trail,
-    epoch: house.epoch + house.parts.policy.epoch(),
+    epoch: epochOf(house),
     target: { of: 'gateway' },
     state: 'open',
   };
@@ -165,7 +165,7 @@ function fail(open: Open, reason: Reason, detail: string, house: House): void {
 }
 
 /** Ends an exchange with a verdict instead of an answer: recorded first, then told. */
-function end(
+export function end(
   open: Open,
   status: OutcomeStatus,
   verdict: Deny,

@@ -8,7 +8,8 @@ import {
   type RecordVerdict,
 } from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
-import { isObject } from './document.ts';
+import { answeredAsks } from './asks.ts';
+import { isObject, type Json, type Path } from './document.ts';
 import type { Endpoint, Exchange, Message } from './exchange.ts';
 import type { House } from './house.ts';
 import type { OutcomeStatus } from './ports.ts';
@@ -67,6 +68,37 @@ export function outcomeRecord(
     labels: [...house.runs.labels(exchange.run)],
     milliseconds: Math.max(0, house.clock.now() - exchange.opened),
   };
+}
+
+/** An attempt for each ask that a modern server put into its result. */
+export function askRecords(crossing: Crossing, house: House): AuditRecord[] {
+  const { exchange, asks, message } = crossing;
+  return asks.map(({ id, row, key }) => ({
+    ...base(house),
+    type: 'attempt',
+    ...about({ ...exchange, id, parent: exchange, row, requestId: undefined, target: { of: 'exchange', exchange } }),
+    opener: row.opener,
+    ...optional('params', bodyAt(message, ['result', 'inputRequests', key, 'params'])),
+    verdicts: [],
+    obligations: [],
+    epoch: exchange.epoch,
+  }));
+}
+
+/** An outcome for each ask that a retry answers. */
+export function answerRecords({ message, exchange, asked }: Crossing, house: House): AuditRecord[] {
+  return answeredAsks(message, asked).map(({ key, id }) => ({
+    ...base(house),
+    type: 'outcome',
+    exchange: id,
+    run: exchange.run,
+    status: 'result',
+    ...optional('result', bodyAt(message, ['params', 'inputResponses', key])),
+    verdicts: [],
+    findings: [],
+    labels: [],
+    milliseconds: 0,
+  }));
 }
 
 export function refusalRecord(crossing: Crossing, stop: Stop, verdict: Deny, house: House): AuditRecord {
@@ -165,11 +197,19 @@ function traceOf({ doc }: Message): string | undefined {
 }
 
 /** The payload exactly as it came: its digest, its size, and its tree. */
-function bodyOf({ doc, payload }: Message): RecordBody | undefined {
-  const span = doc.span([payload]);
-  if (!span || !isObject(doc.value)) return undefined;
+function bodyOf(message: Message): RecordBody | undefined {
+  return bodyAt(message, [message.payload]);
+}
+
+function bodyAt({ doc }: Message, path: Path): RecordBody | undefined {
+  const span = doc.span(path);
+  if (!span) return undefined;
   const bytes = doc.bytes.subarray(span.start, span.end);
-  return { sha256: hash('sha256', bytes), bytes: bytes.length, json: doc.value[payload] };
+  return { sha256: hash('sha256', bytes), bytes: bytes.length, json: valueAt(doc.value, path) };
+}
+
+function valueAt(value: Json | undefined, path: Path): Json | undefined {
+  return path.reduce<Json | undefined>((at, step) => (isObject(at) ? at[step] : undefined), value);
 }
 
 function verdictOf({ stage, verdict, would }: Step): RecordVerdict {

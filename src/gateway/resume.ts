@@ -19,12 +19,16 @@ const PURPOSE = 'requestState';
 const LIFETIME = 60 * 60 * 1000;
 
 /** Closing of an agent's request, outward: `input_required` gets our own state around the server's. */
-export function sealRetry(exchange: Exchange, message: Message, house: House): Message {
+export function sealRetry(
+  { exchange, message, asks }: Pick<Crossing, 'exchange' | 'message' | 'asks'>,
+  house: House,
+): Message {
   const result = member(message.doc.value, 'result');
   if (exchange.row.opener !== 'agent' || !isObject(result) || result['resultType'] !== 'input_required') return message;
   const claims: Claims = {
     expires: house.clock.now() + LIFETIME,
     exchange: exchange.id,
+    asks: Object.fromEntries(asks.map(({ key, id }) => [key, id])),
     state: result['requestState'] ?? null,
   };
   const sealed = house.keyring.seal(
@@ -54,6 +58,7 @@ export function resumeRetry(
 
 async function once(crossing: Crossing, claims: Claims, house: House): Promise<string | Verdict> {
   const exchange = String(claims['exchange']);
+  crossing.asked = claims['asks'] as Record<string, string>;
   if (!(await house.consume(`retry:${exchange}`, claims.expires)))
     return deny('retry_mismatch', { detail: 'requestState was used before' });
   const state = claims['state'];

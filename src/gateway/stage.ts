@@ -1,4 +1,5 @@
 /** The contract of a stage, and what it is given. */
+import type { EmbeddedAsk } from './asks.ts';
 import type { Direction, Era, Exchange, Id, Message, MessageKind } from './exchange.ts';
 import type { StageName } from './pipeline.ts';
 import type { Arrival, Grant, Outlet, Reading, Reply, Session } from './ports.ts';
@@ -46,6 +47,10 @@ export class Crossing {
   grant: Grant | undefined;
   /** Why the outward message is not one: the other side's fault, found while reading. */
   fault: Deny | undefined;
+  /** Outward closings: what a modern server asks within its result. */
+  asks: readonly EmbeddedAsk[] = [];
+  /** Inward retries: the asks of the exchange that is continued, key → child exchange. */
+  asked: Readonly<Record<string, string>> = {};
   /** Outward asks: who is told the answer. */
   answered: Parameters<Outlet['ask']>[1] | undefined;
 

@@ -1,34 +1,31 @@
 /** Recorded before it is done: the attempt before it is made, events and outcomes before a byte of them is released (law 5). */
 import { keep as keepRecord, type House } from '../house.ts';
-import { attemptRecord, eventRecord, outcomeRecord } from '../records.ts';
+import { answerRecords, askRecords, attemptRecord, eventRecord, outcomeRecord } from '../records.ts';
 import type { AuditRecord } from '../../components/audit/record.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
 
 export function keep(house: House): Stage {
-  return { name: 'keep', pass: (crossing) => kept(recordOf(crossing, house), crossing, house) };
+  return { name: 'keep', pass: (crossing) => kept(recordsOf(crossing, house), crossing, house) };
 }
 
-function recordOf(crossing: Crossing, house: House): AuditRecord {
+function recordsOf(crossing: Crossing, house: House): readonly AuditRecord[] {
   switch (crossing.kind) {
     case 'opening':
       markAttempted(crossing, house);
-      return attemptRecord(crossing, house);
+      return [attemptRecord(crossing, house), ...answerRecords(crossing, house)];
     case 'event':
-      return eventRecord(crossing, house);
-    case 'closing':
-      return outcomeRecord(
-        crossing.exchange,
-        crossing.message.payload === 'error' ? 'error' : 'result',
-        crossing,
-        house,
-      );
+      return [eventRecord(crossing, house)];
+    case 'closing': {
+      const status = crossing.message.payload === 'error' ? 'error' : 'result';
+      return [...askRecords(crossing, house), outcomeRecord(crossing.exchange, status, crossing, house)];
+    }
   }
 }
 
-function kept(record: AuditRecord, crossing: Crossing, house: House): Verdict | Promise<Verdict> {
-  const done = keepRecord(house, record);
-  return done instanceof Promise ? done.then(() => still(crossing)) : PASS;
+function kept(records: readonly AuditRecord[], crossing: Crossing, house: House): Verdict | Promise<Verdict> {
+  const waiting = records.map((record) => keepRecord(house, record)).filter((done) => done instanceof Promise);
+  return waiting.length === 0 ? PASS : Promise.all(waiting).then(() => still(crossing));
 }
 
 /** While the record was written, the agent may have hung up or the deadline passed: then nothing is sent. */

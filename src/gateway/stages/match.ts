@@ -2,17 +2,19 @@
  * Does it belong to an open exchange that allows it? Answers to nobody, events that the exchange has no place for and asks
  * that the agent never said it could answer are stopped here.
  */
+import { embeddedAsks } from '../asks.ts';
 import { isObject, type JsonObject } from '../document.ts';
 import type { Exchange } from '../exchange.ts';
+import type { House } from '../house.ts';
 import { methodRow } from '../methods.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
 
-export function match(): Stage {
-  return { name: 'match', pass: (crossing) => judge(crossing) };
+export function match(house: House): Stage {
+  return { name: 'match', pass: (crossing) => judge(crossing, house) };
 }
 
-function judge(crossing: Crossing): Verdict {
+function judge(crossing: Crossing, house: House): Verdict {
   const { exchange, message } = crossing;
   if (exchange.state !== 'open') return deny('unsolicited', { detail: 'the exchange is over' });
   switch (crossing.kind) {
@@ -21,7 +23,7 @@ function judge(crossing: Crossing): Verdict {
     case 'opening':
       return ask(exchange);
     case 'closing':
-      return inputRequests(exchange, crossing);
+      return inputRequests(exchange, crossing, house);
   }
 }
 
@@ -56,16 +58,16 @@ function ask(child: Exchange): Verdict {
 }
 
 /** A modern server asks within its result (basic/patterns/mrtr); the same rules hold for each of its requests. */
-function inputRequests(exchange: Exchange, crossing: Crossing): Verdict {
-  const result = isObject(crossing.message.doc.value) ? crossing.message.doc.value['result'] : undefined;
-  const requests = isObject(result) && result['resultType'] === 'input_required' ? result['inputRequests'] : undefined;
-  if (!isObject(requests)) return PASS;
-  for (const request of Object.values(requests)) {
-    const method = isObject(request) ? request['method'] : undefined;
-    if (typeof method !== 'string' || !exchange.row.asks.includes(method))
-      return deny('ask_not_possible', { detail: `inputRequests asks ${String(method)}` });
-    if (!capable(method, exchange.caps)) return deny('ask_not_possible', { detail: `${method} was not declared` });
+function inputRequests(exchange: Exchange, crossing: Crossing, house: House): Verdict {
+  const asks = embeddedAsks(crossing.message, house.clock);
+  if (typeof asks === 'string') return deny('ask_not_possible', { detail: asks });
+  for (const { row } of asks) {
+    if (!exchange.row.asks.includes(row.method))
+      return deny('ask_not_possible', { detail: `${row.method} below ${exchange.row.method}` });
+    if (!capable(row.method, exchange.caps))
+      return deny('ask_not_possible', { detail: `${row.method} was not declared` });
   }
+  crossing.asks = asks;
   return PASS;
 }
 

@@ -30,8 +30,8 @@ function letOut(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
 }
 
 /** What the agent gets to hold instead of what the server gave: sealed, bound to this principal. */
-function ownHop({ exchange, message }: Crossing, house: House): Message {
-  return sealHandles(exchange, sealRetry(exchange, message, house), house.handles, house.codec);
+function ownHop(crossing: Crossing, house: House): Message {
+  return sealHandles(crossing.exchange, sealRetry(crossing, house), house.handles, house.codec);
 }
 
 function after(written: void | Promise<void>): Verdict | Promise<Verdict> {
