@@ -1,0 +1,96 @@
+/** From the parts that a configuration names to parts in force: created in order, closed in reverse. */
+import type { Audit } from './components/audit/audit.ts';
+import type { Credentials } from './components/credentials/credentials.ts';
+import type { Identity } from './components/identity/identity.ts';
+import type { Inspection } from './components/inspection/inspection.ts';
+import type { Limits } from './components/limits/limits.ts';
+import type { Policy } from './components/policy/policy.ts';
+import type { Redaction } from './components/redaction/redaction.ts';
+import type { Risk } from './components/risk/risk.ts';
+import { constant } from './components/risk/constant/constant.ts';
+import type { ChosenPart, Config } from './config/config.ts';
+import type { Health, Part, PartDeps } from './gateway/component.ts';
+import type { Parts } from './gateway/house.ts';
+
+export interface NamedPart {
+  /** `kind/use`, and the server's name for credentials. */
+  readonly name: string;
+  readonly part: Part;
+}
+
+export interface MadeParts {
+  readonly parts: Parts;
+  /** Whether each control is live, by name. */
+  health(): readonly (readonly [name: string, health: Health])[];
+  close(): Promise<void>;
+}
+
+/** Creates every part, or closes those already made and throws: nothing half-made stays behind. */
+export async function makeParts(config: Config, deps: PartDeps, kept?: Audit): Promise<MadeParts> {
+  const made: NamedPart[] = [];
+  try {
+    const parts = await create(config, deps, made, kept);
+    return { parts, health: () => healthOf(made), close: () => closeAll(made) };
+  } catch (error) {
+    await closeAll(made);
+    throw error;
+  }
+}
+
+/** `kept`: the audit part in force, which a reload with the same audit settings goes on using: one file has one writer. */
+async function create(config: Config, deps: PartDeps, made: NamedPart[], kept: Audit | undefined): Promise<Parts> {
+  const make = maker(deps, made);
+  return {
+    audit: kept ?? (await make<Audit>(config.audit)),
+    identity: await inOrder(config.identity, make<Identity>),
+    policy: await make<Policy>(config.policy),
+    limits: await inOrder(config.limits, make<Limits>),
+    inspection: await inOrder(config.inspect, make<Inspection>),
+    redaction: await inOrder(config.redact, make<Redaction>),
+    credentials: await credentials(config, make),
+    risk: await make<Risk>(config.risk ?? { component: constant, config: constant.config.parse({}) }),
+  };
+}
+
+type Make = <P extends Part>(chosen: ChosenPart, of?: string) => Promise<P>;
+
+function maker(deps: PartDeps, made: NamedPart[]): Make {
+  return async <P extends Part>({ component, config }: ChosenPart, of?: string) => {
+    const name = [component.kind, component.use, of].filter(Boolean).join('/');
+    const part = await component.create(config, deps);
+    made.push({ name, part });
+    // The kind of a part was checked when the configuration was loaded.
+    return part as P;
+  };
+}
+
+async function inOrder<P>(chosen: readonly ChosenPart[], make: (one: ChosenPart) => Promise<P>): Promise<P[]> {
+  const parts: P[] = [];
+  for (const one of chosen) parts.push(await make(one));
+  return parts;
+}
+
+async function credentials({ servers }: Config, make: Make): Promise<ReadonlyMap<string, Credentials>> {
+  const parts = new Map<string, Credentials>();
+  for (const { name, credentials: chosen } of servers) {
+    if (chosen) parts.set(name, await make<Credentials>(chosen, name));
+  }
+  return parts;
+}
+
+function healthOf(made: readonly NamedPart[]): (readonly [string, Health])[] {
+  return made.map(({ name, part }) => [name, askHealth(part)] as const);
+}
+
+/** A part that cannot even say how it is, is not live. */
+function askHealth(part: Part): Health {
+  try {
+    return part.health?.() ?? { state: 'live' };
+  } catch (error) {
+    return { state: 'dead', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function closeAll(made: readonly NamedPart[]): Promise<void> {
+  for (const { part } of [...made].reverse()) await part.close?.();
+}

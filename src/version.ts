@@ -1,0 +1,7 @@
+/** Name and version as the package says. */
+import { readFileSync } from 'node:fs';
+
+const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+const { version } = JSON.parse(text) as { version: string };
+
+export const GATEWAY = { name: 'sallyport', version } as const;
