@@ -9,19 +9,14 @@ import type { Redaction } from './components/redaction/redaction.ts';
 import type { Risk } from './components/risk/risk.ts';
 import { constant } from './components/risk/constant/constant.ts';
 import type { ChosenPart, Config } from './config/config.ts';
-import type { Health, Part, PartDeps } from './gateway/component.ts';
+import type { Part, PartDeps } from './gateway/component.ts';
 import type { Parts } from './gateway/house.ts';
-
-export interface NamedPart {
-  /** `kind/use`, and the server's name for credentials. */
-  readonly name: string;
-  readonly part: Part;
-}
+import type { NamedPart } from './telemetry/health.ts';
 
 export interface MadeParts {
   readonly parts: Parts;
-  /** Whether each control is live, by name. */
-  health(): readonly (readonly [name: string, health: Health])[];
+  /** `kind/use`, and the server's name for credentials. */
+  readonly named: readonly NamedPart[];
   close(): Promise<void>;
 }
 
@@ -30,7 +25,7 @@ export async function makeParts(config: Config, deps: PartDeps, kept?: Audit): P
   const made: NamedPart[] = [];
   try {
     const parts = await create(config, deps, made, kept);
-    return { parts, health: () => healthOf(made), close: () => closeAll(made) };
+    return { parts, named: made, close: () => closeAll(made) };
   } catch (error) {
     await closeAll(made);
     throw error;
@@ -76,19 +71,6 @@ async function credentials({ servers }: Config, make: Make): Promise<ReadonlyMap
     if (chosen) parts.set(name, await make<Credentials>(chosen, name));
   }
   return parts;
-}
-
-function healthOf(made: readonly NamedPart[]): (readonly [string, Health])[] {
-  return made.map(({ name, part }) => [name, askHealth(part)] as const);
-}
-
-/** A part that cannot even say how it is, is not live. */
-function askHealth(part: Part): Health {
-  try {
-    return part.health?.() ?? { state: 'live' };
-  } catch (error) {
-    return { state: 'dead', detail: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 async function closeAll(made: readonly NamedPart[]): Promise<void> {

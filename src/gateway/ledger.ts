@@ -72,7 +72,8 @@ export class Ledger {
   }
 
   *all(): Generator<Open> {
-    yield* [...this.#byId.values()];
+    // A copy: whoever walks this may end what it finds.
+    yield* Array.from(this.#byId.values());
   }
 
   *ofSession(session: string): Generator<Open> {

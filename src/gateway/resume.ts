@@ -4,8 +4,8 @@
  * params, and only once. A shared upstream cannot tell principals apart, so the binding is our duty.
  */
 import { canonicalDigest } from '../lib/canonical-json.ts';
-import { isObject, type Edit, type Json, type JsonObject } from './document.ts';
-import type { Exchange, Message } from './exchange.ts';
+import { isObject, type Edit, type Json } from './document.ts';
+import type { Message } from './exchange.ts';
 import type { House } from './house.ts';
 import type { Claims } from './keyring.ts';
 import type { MethodRow } from './methods.ts';
@@ -70,11 +70,14 @@ async function once(crossing: Crossing, claims: Claims, house: House): Promise<s
   return exchange;
 }
 
+/** What may differ between a request and its retry. */
+const ADDED = new Set(['_meta', 'inputResponses', 'requestState']);
+
 /** The same caller, at the same door, asking for the same: everything but what a retry may add. */
 function binding(principal: Principal, endpoint: string, row: MethodRow, opening: Message): readonly string[] {
   const params = member(opening.doc.value, 'params');
-  const { _meta, inputResponses, requestState, ...asked } = isObject(params) ? params : ({} as JsonObject);
-  return [principal.key, endpoint, row.method, canonicalDigest(asked)];
+  const asked = Object.entries(isObject(params) ? params : {}).filter(([name]) => !ADDED.has(name));
+  return [principal.key, endpoint, row.method, canonicalDigest(Object.fromEntries(asked))];
 }
 
 function member(value: Json, name: string): Json | undefined {
