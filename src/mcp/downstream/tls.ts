@@ -1,0 +1,57 @@
+/** TLS of a listener: files read at the start and again when they change, so that renewal needs no restart. */
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { Server } from 'node:http';
+import type { Server as TlsServer, ServerOptions } from 'node:https';
+import type { Log } from '../../gateway/ports.ts';
+
+export interface TlsSettings {
+  /** Paths of PEM files. */
+  readonly cert: string;
+  readonly key: string;
+  /** Certificates that sign those of agents (mutual TLS). */
+  readonly clientCa?: string;
+  /** Whether an agent without a certificate of that CA is turned away at once; false: identity decides. */
+  readonly requireClient?: boolean;
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Milliseconds between looks at the files. */
+  readonly reload?: number;
+}
+
+const RELOAD = 10_000;
+
+/** Throws with the path when a file cannot be read. */
+export function tlsOptions(settings: TlsSettings): ServerOptions {
+  return {
+    ...secrets(settings),
+    minVersion: settings.minVersion ?? 'TLSv1.3',
+    requestCert: settings.clientCa !== undefined,
+    rejectUnauthorized: settings.clientCa !== undefined && settings.requireClient !== false,
+  };
+}
+
+function secrets(settings: TlsSettings): Pick<ServerOptions, 'cert' | 'key' | 'ca'> {
+  const { cert, key, clientCa } = settings;
+  const both = { cert: readFileSync(cert), key: readFileSync(key) };
+  return clientCa === undefined ? both : { ...both, ca: readFileSync(clientCa) };
+}
+
+/**
+ * Looks at the files by time, because those of Kubernetes and certbot are links whose change no watcher reports. A pair
+ * that does not fit together (half renewed) is not taken; the one in force stays. The function returned ends it.
+ */
+export function keepFresh(server: Server, settings: TlsSettings, log: Log): () => void {
+  const files = [settings.cert, settings.key, ...(settings.clientCa === undefined ? [] : [settings.clientCa])];
+  const renew = (): void => {
+    try {
+      const minVersion = settings.minVersion ?? 'TLSv1.3';
+      (server as TlsServer).setSecureContext({ ...secrets(settings), minVersion });
+      log.info({ cert: settings.cert }, 'TLS certificate reloaded');
+    } catch (error) {
+      log.warn({ cert: settings.cert, err: error }, 'TLS certificate not reloaded; the one in force stays');
+    }
+  };
+  for (const file of files) watchFile(file, { interval: settings.reload ?? RELOAD, persistent: false }, renew);
+  return () => {
+    for (const file of files) unwatchFile(file, renew);
+  };
+}
