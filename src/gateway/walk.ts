@@ -40,23 +40,45 @@ async function later(
   house: House,
 ): Promise<Stop | undefined> {
   const stage = stages[index]!;
-  const verdict = await pending.catch((error: unknown) => broken(stage, error, house));
+  const verdict = await pending
+    .then((late) => known(late))
+    .catch((error: unknown) => broken(stage, error, crossing, house));
   return settle(stage, verdict, crossing, house) ?? walk(stages, crossing, house, index + 1);
 }
 
 function ask(stage: BoundStage, crossing: Crossing, house: House): Verdict | Promise<Verdict> {
   try {
-    return stage.run(crossing);
+    const verdict = stage.run(crossing);
+    return verdict instanceof Promise ? verdict : known(verdict);
   } catch (error) {
-    return broken(stage, error, house);
+    return broken(stage, error, crossing, house);
   }
 }
 
-function broken(stage: BoundStage, error: unknown, house: House): Deny {
-  const detail = error instanceof Error ? error.message : String(error);
-  house.log.error({ stage: stage.stage, err: error }, 'a stage failed; the message was refused');
-  return deny(stage.act === 'records' ? 'record_unavailable' : 'stage_failed', { detail: `${stage.stage}: ${detail}` });
+/** A part of somebody else's may answer with anything; what is no verdict must not count as one (law 4). */
+function known(verdict: Verdict): Verdict {
+  switch (verdict.effect) {
+    case 'pass':
+      if (Array.isArray(verdict.rules) && Array.isArray(verdict.obligations)) return verdict;
+      break;
+    case 'deny':
+    case 'hold':
+      return verdict;
+  }
+  throw new Error('what was answered is no verdict');
 }
+
+/** Law 13 relaxes verdicts. A stage that broke has given none. */
+function broken(stage: BoundStage, error: unknown, crossing: Crossing, house: House): Deny {
+  crossing.relaxable = false;
+  const detail = `${stage.stage}: ${error instanceof Error ? error.message : String(error)}`;
+  house.log.error({ stage: stage.stage, err: error }, 'a stage failed; the message was refused');
+  if (stage.act !== 'records') return deny('stage_failed', { detail });
+  return deny('record_unavailable', { detail, tell: crossing.direction === 'outward' ? UNRECORDED : undefined });
+}
+
+/** Outward the call has been made already: the reason's own sentence would be a lie. */
+const UNRECORDED = 'The answer cannot be recorded, so it is not released. The call may have taken effect.';
 
 function settle(stage: BoundStage, verdict: Verdict, crossing: Crossing, house: House): Stop | undefined {
   switch (verdict.effect) {
