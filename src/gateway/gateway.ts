@@ -1,11 +1,13 @@
 /** The core: one message in, its way walked, its end recorded and told. */
 import { keep, type House } from './house.ts';
-import { after, cancel, end, finish, outletOf, quietly, register } from './open-exchange.ts';
+import { after, cancel, end, finish, outletOf, quietly, register, stopRecord } from './open-exchange.ts';
 import { methodRow } from './methods.ts';
 import type { Arrival, CancelWhy, Core, Handling, Reply, Standing } from './ports.ts';
+import type { AuditRecord } from '../components/audit/record.ts';
 import type { Exchange } from './exchange.ts';
+import type { Open } from './ledger.ts';
 import { newId } from '../lib/ids.ts';
-import { refusalRecord } from './records.ts';
+import { attemptRecord } from './records.ts';
 import { Crossing } from './stage.ts';
 import { deny, type Deny } from './verdict.ts';
 import { walk, type Stop } from './walk.ts';
@@ -33,6 +35,7 @@ function hungUp(crossing: Crossing, why: CancelWhy, house: House): void {
   const { exchange } = crossing.sofar();
   const open = exchange && crossing.kind === 'opening' ? house.ledger.byId(exchange.id) : undefined;
   if (open) cancel(open, why, house);
+  else crossing.abandoned = true;
 }
 
 /** The inward crossing is over. A message that was stopped is recorded, told, and whatever was taken for it given back. */
@@ -42,26 +45,26 @@ function over(crossing: Crossing, stop: Stop | undefined, house: House): void | 
   const verdict = stop.verdict.effect === 'deny' ? stop.verdict : deny('approval_unavailable');
   house.observer.refused('inward', stop.stage, verdict.reason, crossing.sofar().exchange);
   return after(
-    quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house),
+    quietly(() => keep(house, stopRecord(openOf(crossing, house), crossing, stop, verdict, house)), house),
     () => refuse(crossing, verdict, house),
   );
 }
 
+function openOf(crossing: Crossing, house: House): Open | undefined {
+  const { exchange } = crossing.sofar();
+  return exchange && crossing.kind !== 'event' ? house.ledger.byId(exchange.id) : undefined;
+}
+
 function refuse(crossing: Crossing, verdict: Deny, house: House): void {
   const { exchange, reading } = crossing.sofar();
-  const told = exchange !== undefined && crossing.kind === 'opening' && exchange.state === 'cancelled';
-  const open = exchange && crossing.kind === 'opening' ? house.ledger.byId(exchange.id) : undefined;
-  if (open) finish(open, house, 'refused', verdict.reason);
-  if (exchange !== undefined && crossing.kind === 'closing') answerRefused(exchange, verdict, house);
+  const told = exchange !== undefined && crossing.kind === 'opening' && exchange.state !== 'open';
+  const open = openOf(crossing, house);
+  if (open && crossing.kind === 'opening') finish(open, house, 'refused', verdict.reason);
+  // An answer that may not cross: whoever asked must not wait for it any longer.
+  if (open && crossing.kind === 'closing') void end(open, 'refused', verdict, undefined, house);
   if (told) return;
   const era = reading?.era ?? crossing.unreadable?.era ?? 'modern';
   crossing.reply.refuse(verdict, reading?.requestId ?? crossing.unreadable?.requestId, era);
-}
-
-/** The agent's answer to an ask was stopped: the server is told, and the ask is over. */
-function answerRefused(child: Exchange, verdict: Deny, house: House): void {
-  const open = house.ledger.byId(child.id);
-  if (open?.answered) void end(open, 'refused', verdict, undefined, house);
 }
 
 function stand(initialize: Exchange, session: string, reply: Reply, house: House): Standing {
@@ -84,11 +87,24 @@ function stand(initialize: Exchange, session: string, reply: Reply, house: House
     state: 'open',
   };
   const open = register(exchange, reply, house);
+  void quietly(() => keep(house, standingRecord(exchange, house)), house);
+  open.attempted = true;
   return { exchange, outlet: outletOf(open, house), end: (why) => cancel(open, why, house) };
 }
 
+/** Its events name this exchange, and somebody will ask whose they were. */
+function standingRecord(exchange: Exchange, house: House): AuditRecord {
+  const crossing = new Crossing('outward', 'opening');
+  crossing.exchange = exchange;
+  crossing.message = exchange.opening;
+  return attemptRecord(crossing, house);
+}
+
 function endSession(session: string, why: CancelWhy, house: House): void {
-  for (const open of house.ledger.ofSession(session)) cancel(open, why, house);
+  for (const open of house.ledger.ofSession(session)) {
+    // The DELETE that ends the session is done, not cancelled, by ending it.
+    if (open.exchange.row.method !== 'session/end') cancel(open, why, house);
+  }
 }
 
 /** Nothing new is taken; listening exchanges end now, calls may finish. */

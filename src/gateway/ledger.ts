@@ -4,6 +4,8 @@
  */
 import type { Exchange, Id } from './exchange.ts';
 import type { Flight, Grant, Outlet, Reply } from './ports.ts';
+import { principalKey } from './principal.ts';
+import type { Obligation } from './verdict.ts';
 
 /** An open exchange with all that hangs on it. */
 export interface Open {
@@ -19,15 +21,23 @@ export interface Open {
   /** Outward messages cross one after the other; this is the last one still crossing. */
   crossing: Promise<void> | undefined;
   timer: NodeJS.Timeout | undefined;
+  /** When the timer fires: epoch milliseconds, or Infinity. */
+  ends: number;
+  /** Milliseconds that were left when its first ask came; undefined while its deadline runs. */
+  rests: number | undefined;
+  /** What the policy that let it in ordered for everything that comes out of it. */
+  obligations: readonly Obligation[];
   /** Whether an attempt record exists: then an outcome must follow. */
   attempted: boolean;
+  /** Whether an outcome record was handed to audit: then none follows. */
+  concluded: boolean;
 }
 
 export class Ledger {
   readonly #byId = new Map<string, Open>();
-  /** session → request id → open; only legacy sessions name requests across connections. */
-  readonly #requests = new Map<string, Map<Id, Open>>();
-  readonly #asks = new Map<string, Map<Id, Open>>();
+  /** By principal, session and id; only legacy sessions name requests across connections. */
+  readonly #requests = new Map<string, Open>();
+  readonly #asks = new Map<string, Open>();
   #lastAsk = 0;
 
   get size(): number {
@@ -42,21 +52,18 @@ export class Ledger {
 
   add(open: Open): void {
     this.#byId.set(open.exchange.id, open);
-    const { session, requestId } = open.exchange;
-    if (session === undefined || requestId === undefined) return;
-    const table = open.exchange.row.opener === 'agent' ? this.#requests : this.#asks;
-    const ids = table.get(session) ?? new Map<Id, Open>();
-    table.set(session, ids.set(requestId, open));
+    const name = nameOf(open.exchange);
+    if (name !== undefined) this.#table(open).set(name, open);
   }
 
   remove(open: Open): void {
     this.#byId.delete(open.exchange.id);
-    const { session, requestId } = open.exchange;
-    if (session === undefined || requestId === undefined) return;
-    const table = open.exchange.row.opener === 'agent' ? this.#requests : this.#asks;
-    const ids = table.get(session);
-    if (ids?.get(requestId) === open) ids.delete(requestId);
-    if (ids?.size === 0) table.delete(session);
+    const name = nameOf(open.exchange);
+    if (name !== undefined && this.#table(open).get(name) === open) this.#table(open).delete(name);
+  }
+
+  #table({ exchange }: Open): Map<string, Open> {
+    return exchange.row.opener === 'agent' ? this.#requests : this.#asks;
   }
 
   byId(id: string): Open | undefined {
@@ -64,11 +71,11 @@ export class Ledger {
   }
 
   request(session: string, id: Id, principal: string): Open | undefined {
-    return owned(this.#requests.get(session)?.get(id), principal);
+    return this.#requests.get(principalKey(principal, session, id));
   }
 
   ask(session: string, id: Id, principal: string): Open | undefined {
-    return owned(this.#asks.get(session)?.get(id), principal);
+    return this.#asks.get(principalKey(principal, session, id));
   }
 
   *all(): Generator<Open> {
@@ -81,6 +88,7 @@ export class Ledger {
   }
 }
 
-function owned(open: Open | undefined, principal: string): Open | undefined {
-  return open?.exchange.principal.key === principal ? open : undefined;
+/** The principal comes first: equal sessions or ids of two callers never meet. */
+function nameOf({ principal, session, requestId }: Exchange): string | undefined {
+  return session === undefined || requestId === undefined ? undefined : principalKey(principal.key, session, requestId);
 }

@@ -9,6 +9,7 @@ import type { CancelWhy, Outlet, OutcomeStatus, Reply } from './ports.ts';
 import type { Reason } from './reasons.ts';
 import { outcomeRecord, refusalRecord } from './records.ts';
 import { Crossing } from './stage.ts';
+import type { AuditRecord } from '../components/audit/record.ts';
 import { serverOf } from './stages/question.ts';
 import { deny, type Deny } from './verdict.ts';
 import { walk, type Stop } from './walk.ts';
@@ -60,7 +61,11 @@ export function register(exchange: Exchange, reply: Reply, house: House): Open {
     answered: undefined,
     crossing: undefined,
     timer: undefined,
+    ends: Infinity,
+    rests: undefined,
+    obligations: [],
     attempted: false,
+    concluded: false,
   };
   house.ledger.add(open);
   house.observer.opened(exchange);
@@ -68,11 +73,16 @@ export function register(exchange: Exchange, reply: Reply, house: House): Open {
   return open;
 }
 
+/** What a timer can hold; beyond it Node fires at once. */
+const LONGEST = 2 ** 31 - 1;
+
 function arm(open: Open, house: House, deadline: number): void {
   clearTimeout(open.timer);
   open.timer = undefined;
+  open.ends = deadline;
   if (deadline === Infinity) return;
-  open.timer = setTimeout(() => cancel(open, 'deadline_passed', house), Math.max(0, deadline - house.clock.now()));
+  const left = Math.min(LONGEST, Math.max(0, deadline - house.clock.now()));
+  open.timer = setTimeout(() => cancel(open, 'deadline_passed', house), left);
   open.timer.unref();
 }
 
@@ -81,6 +91,7 @@ export function start(crossing: Crossing, house: House): Open {
   const open = house.ledger.byId(crossing.exchange.id);
   if (!open) throw new Error('the exchange ended before it started');
   open.grant = crossing.grant;
+  open.obligations = [...crossing.obligations];
   const server = serverOf(crossing.exchange.target);
   if (server !== undefined && !listens(crossing.exchange.row) && crossing.direction === 'inward') {
     arm(open, house, crossing.exchange.opened + house.settings.serverDeadline(server));
@@ -105,6 +116,7 @@ function outward(open: Open, kind: 'opening' | 'event' | 'closing', message: Mes
   crossing.message = message;
   crossing.reply = open.reply;
   crossing.grant = open.grant;
+  crossing.obligations.push(...open.obligations);
   return crossing;
 }
 
@@ -112,16 +124,19 @@ function outward(open: Open, kind: 'opening' | 'event' | 'closing', message: Mes
 function cross(lane: Open, open: Open, crossing: Crossing, house: House): void | Promise<void> {
   if (lane.crossing === undefined) {
     const done = pass(open, crossing, house);
-    return done instanceof Promise ? queue(lane, done) : undefined;
+    return done instanceof Promise ? queue(lane, done, house) : undefined;
   }
   return queue(
     lane,
     lane.crossing.then(() => pass(open, crossing, house)),
+    house,
   );
 }
 
-function queue(lane: Open, done: Promise<void>): Promise<void> {
-  const tail = done.finally(() => {
+/** Never rejects: one message that fails must not keep the next ones back. */
+function queue(lane: Open, done: Promise<void>, house: House): Promise<void> {
+  const lost = (error: unknown): void => house.log.error({ err: error }, 'an outward message could not be settled');
+  const tail = done.catch(lost).finally(() => {
     if (lane.crossing === tail) lane.crossing = undefined;
   });
   lane.crossing = tail;
@@ -145,7 +160,7 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
       return quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house);
     case 'opening':
       return after(
-        quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house),
+        quietly(() => keep(house, stopRecord(open, crossing, stop, verdict, house)), house),
         () => {
           open.answered?.(verdict);
           finish(open, house, 'refused', verdict.reason);
@@ -156,11 +171,25 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
   }
 }
 
+/** An attempt that is on record and went no further gets its outcome; everything else that stops is a refusal. */
+export function stopRecord(
+  open: Open | undefined,
+  crossing: Crossing,
+  stop: Stop,
+  verdict: Deny,
+  house: House,
+): AuditRecord {
+  const kept = open?.attempted && !open.concluded && stop.stage !== 'keep';
+  if (!kept) return refusalRecord(crossing, stop, verdict, house);
+  open.concluded = true;
+  return outcomeRecord(open.exchange, 'failed', undefined, house, verdict);
+}
+
 /** No answer came. */
 function fail(open: Open, reason: Reason, detail: string, house: House): void {
   if (open.exchange.state !== 'open') return;
   const failed = (): void | Promise<void> => end(open, 'failed', deny(reason, { detail }), undefined, house);
-  if (open.crossing) void queue(open, open.crossing.then(failed));
+  if (open.crossing) void queue(open, open.crossing.then(failed), house);
   else void failed();
 }
 
@@ -175,6 +204,7 @@ export function end(
   const { exchange, reply } = open;
   if (exchange.state !== 'open') return undefined;
   exchange.state = 'closed';
+  open.concluded = true;
   return after(
     quietly(() => keep(house, outcomeRecord(exchange, status, crossing, house, verdict)), house),
     () => {
@@ -198,7 +228,8 @@ export function cancel(open: Open, why: CancelWhy, house: House): void {
     if (!open.answered && why !== 'agent_gone') open.reply.fail(exchange, verdict);
     finish(open, house, status, verdict.reason);
   };
-  if (!open.attempted) return told();
+  if (!open.attempted || open.concluded) return told();
+  open.concluded = true;
   void after(
     quietly(() => keep(house, outcomeRecord(exchange, status, undefined, house, verdict)), house),
     told,
@@ -207,6 +238,7 @@ export function cancel(open: Open, why: CancelWhy, house: House): void {
 
 /** A notification, or a verb of the legacy transport: done when it is sent. */
 export function accepted(open: Open, house: House): void {
+  open.concluded = true;
   void after(
     quietly(() => keep(house, outcomeRecord(open.exchange, 'result', undefined, house)), house),
     () => finish(open, house, 'result', undefined),
@@ -226,29 +258,55 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
   if (parent) childEnded(parent, open, house);
 }
 
-/** While a person or a model answers an ask, the parent's deadline rests. */
+/**
+ * While a person or a model answers an ask, the parent's deadline rests; then it runs on with what was left. A fresh deadline
+ * after every ask would let a server live for ever by asking.
+ */
+function rest(parent: Open, house: House): void {
+  if (parent.rests !== undefined) return;
+  parent.rests = parent.ends - house.clock.now();
+  clearTimeout(parent.timer);
+}
+
 function childEnded(parent: Open, child: Open, house: House): void {
   parent.children.delete(child);
-  const server = serverOf(parent.exchange.target);
-  if (parent.children.size > 0 || listens(parent.exchange.row)) return;
-  arm(
-    parent,
-    house,
-    house.clock.now() + (server === undefined ? house.settings.deadline : house.settings.serverDeadline(server)),
-  );
+  if (parent.children.size > 0 || parent.rests === undefined) return;
+  const left = parent.rests;
+  parent.rests = undefined;
+  arm(parent, house, house.clock.now() + left);
 }
 
 /** A server asks the agent: a child exchange, whose opening crosses OUTWARD and whose answer crosses INWARD. */
 function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>[1], house: House): void {
   const row = methodRow('server', message.method);
-  if (!row || row.wire !== 'request') return answered(deny('method_unknown_legacy', { detail: message.method }));
-  if (parent.exchange.state !== 'open') return answered(deny('cancelled'));
+  if (!row || row.wire !== 'request') {
+    return refuseAsk(parent, message, answered, deny('method_unknown_legacy', { detail: message.method }), house);
+  }
+  if (parent.exchange.state !== 'open') return refuseAsk(parent, message, answered, deny('cancelled'), house);
   const child = register(childExchange(parent.exchange, row, message, house), parent.reply, house);
   child.answered = once(answered);
   child.grant = parent.grant;
+  child.obligations = parent.obligations;
   parent.children.add(child);
-  clearTimeout(parent.timer);
+  rest(parent, house);
   void cross(parent, child, outward(child, 'opening', message), house);
+}
+
+/** Recorded like everything that is refused, though no exchange came of it. */
+function refuseAsk(
+  parent: Open,
+  message: Message,
+  answered: (answer: Deny) => void,
+  verdict: Deny,
+  house: House,
+): void {
+  const crossing = outward(parent, 'opening', message);
+  house.observer.refused('outward', 'match', verdict.reason, parent.exchange);
+  const record = refusalRecord(crossing, { stage: 'match', verdict }, verdict, house);
+  void after(
+    quietly(() => keep(house, record), house),
+    () => answered(verdict),
+  );
 }
 
 function childExchange(parent: Exchange, row: MethodRow, opening: Message, house: House): Exchange {

@@ -62,7 +62,7 @@ export function outcomeRecord(
     status,
     ...optional('reason', why?.reason),
     ...optional('detail', why?.detail),
-    ...optional('result', crossing && bodyOf(crossing.message)),
+    ...optional('result', crossing && refusable(crossing, why)),
     verdicts: (crossing?.trail ?? []).map(verdictOf),
     findings: crossing ? [...crossing.findings] : [],
     labels: [...house.runs.labels(exchange.run)],
@@ -120,7 +120,7 @@ export function refusalRecord(crossing: Crossing, stop: Stop, verdict: Deny, hou
     ...optional('requestId', crossing.unreadable?.requestId ?? exchange?.requestId),
     ...optional('server', message?.from ?? (exchange && serverOf(exchange.target))),
     ...optional('name', exchange && targetName(exchange)),
-    ...optional('params', message && bodyOf(message)),
+    ...optional('params', message && refusable(crossing, verdict)),
   };
 }
 
@@ -194,6 +194,16 @@ function traceOf({ doc }: Message): string | undefined {
   const meta = isObject(params) ? params['_meta'] : undefined;
   const parent = isObject(meta) ? meta['traceparent'] : undefined;
   return typeof parent === 'string' ? parent : undefined;
+}
+
+/**
+ * What a server sent and was refused has not been made safe: it may hold the very secret for which it was refused
+ * (law 3, law 8). Of that only the digest is kept.
+ */
+function refusable({ message, direction }: Crossing, why: Deny | undefined): RecordBody | undefined {
+  const body = bodyOf(message);
+  if (!body || !why || direction === 'inward') return body;
+  return { sha256: body.sha256, bytes: body.bytes };
 }
 
 /** The payload exactly as it came: its digest, its size, and its tree. */

@@ -28,6 +28,8 @@ export class Crossing {
   readonly trail: Step[] = [];
   /** False for what observe mode never relaxes: a stage sets it when it denies for a reason that law 13 excepts. */
   relaxable = true;
+  /** The agent hung up before its message had an exchange that could be cancelled. */
+  abandoned = false;
   facts: Facts = {};
   kind: MessageKind;
   #arrival: Arrival | undefined;

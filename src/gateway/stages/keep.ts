@@ -6,17 +6,30 @@ import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
 
 export function keep(house: House): Stage {
-  return { name: 'keep', pass: (crossing) => kept(recordsOf(crossing, house), crossing, house) };
+  return {
+    name: 'keep',
+    pass: (crossing) => (over(crossing) ? ended(crossing) : kept(recordsOf(crossing, house), crossing, house)),
+  };
+}
+
+/** A stage before may have waited: what was cancelled meanwhile is neither attempted nor concluded twice. */
+function over({ exchange }: Crossing): boolean {
+  return exchange.state !== 'open';
+}
+
+function ended({ direction }: Crossing): Verdict {
+  return direction === 'inward' ? deny('cancelled') : deny('unsolicited', { detail: 'the exchange ended meanwhile' });
 }
 
 function recordsOf(crossing: Crossing, house: House): readonly AuditRecord[] {
   switch (crossing.kind) {
     case 'opening':
-      markAttempted(crossing, house);
+      mark(crossing, 'attempted', house);
       return [attemptRecord(crossing, house), ...answerRecords(crossing, house)];
     case 'event':
       return [eventRecord(crossing, house)];
     case 'closing': {
+      mark(crossing, 'concluded', house);
       const status = crossing.message.payload === 'error' ? 'error' : 'result';
       return [...askRecords(crossing, house), outcomeRecord(crossing.exchange, status, crossing, house)];
     }
@@ -30,11 +43,11 @@ function kept(records: readonly AuditRecord[], crossing: Crossing, house: House)
 
 /** While the record was written, the agent may have hung up or the deadline passed: then nothing is sent. */
 function still(crossing: Crossing): Verdict {
-  return crossing.exchange.state === 'open' ? PASS : deny('cancelled');
+  return over(crossing) ? ended(crossing) : PASS;
 }
 
-/** From here on an outcome must follow, whatever happens. */
-function markAttempted(crossing: Crossing, house: House): void {
+/** An attempt must have an outcome, whatever happens; an outcome, only one. */
+function mark(crossing: Crossing, what: 'attempted' | 'concluded', house: House): void {
   const open = house.ledger.byId(crossing.exchange.id);
-  if (open) open.attempted = true;
+  if (open) open[what] = true;
 }

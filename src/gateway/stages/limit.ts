@@ -20,10 +20,12 @@ function from(parts: readonly Limits[], first: number, crossing: Crossing, house
   return PASS;
 }
 
-/** What was taken is given back when the exchange ends, however it ends. */
+/** What was taken is given back when the exchange ends, however it ends; at once when it ended while the part was asked. */
 function take(allowance: Allowance, crossing: Crossing, house: House): Verdict | undefined {
   if (!allowance.allowed)
     return deny('limit_reached', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
-  if (allowance.done) house.ledger.byId(crossing.exchange.id)?.ended.push(allowance.done);
+  const open = house.ledger.byId(crossing.exchange.id);
+  if (open && allowance.done) open.ended.push(allowance.done);
+  else allowance.done?.();
   return undefined;
 }
