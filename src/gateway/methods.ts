@@ -84,7 +84,7 @@ type Columns = [
 const TABLE: readonly Columns[] = [
   // opener   method                                    wire            eras    target       answers     events asks  action              cache
   ['agent',  'initialize',                              'request',      legacy, 'gateway',   'gateway',  NEWS,  ASKS, 'session.open'            ],
-  ['agent',  'session/stream',                          'http',         legacy, 'gateway',   'gateway',  NONE,  NONE, 'session.stream'          ],
+  ['agent',  'session/stream',                          'http',         legacy, 'gateway',   'gateway',  NEWS,  ASKS, 'session.stream'          ],
   ['agent',  'session/end',                             'http',         legacy, 'gateway',   'gateway',  NONE,  NONE, 'session.end'             ],
   ['agent',  'ping',                                    'request',      legacy, 'gateway',   'gateway',  NONE,  NONE, 'gateway.ping'            ],
   ['agent',  'server/discover',                         'request',      modern, 'servers',   'catalog',  NONE,  NONE, 'server.discover',    true],
