@@ -39,7 +39,9 @@ function belongs(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
 
 function opening(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
   const row = methodRow('agent', crossing.reading.message.method);
-  if (!row) return deny('method_unknown');
+  if (!row || !spoken(row, crossing)) {
+    return deny(crossing.reading.era === 'modern' ? 'method_unknown' : 'method_unknown_legacy');
+  }
   const { requestId } = crossing.reading;
   if (
     crossing.session &&
@@ -54,8 +56,15 @@ function opening(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
     : begin(crossing, row, house, retry);
 }
 
+/** A method exists in its eras and on its wire only: no call without an id to answer, no verb of the transport in a body. */
+function spoken({ eras, wire }: MethodRow, { reading, arrival }: Crossing): boolean {
+  if (!eras.includes(reading.era) || (wire === 'http') !== (arrival.verb !== 'POST')) return false;
+  return (wire === 'request') === (reading.requestId !== undefined);
+}
+
 function begin(crossing: Crossing, row: MethodRow, house: House, resumed: string | undefined | Verdict): Verdict {
   if (typeof resumed === 'object') return resumed;
+  if (crossing.abandoned) return deny('cancelled', { detail: 'the agent hung up' });
   crossing.exchange = newExchange(crossing, row, house, resumed);
   register(crossing.exchange, crossing.reply, house);
   return PASS;
@@ -78,15 +87,17 @@ function meant(crossing: Crossing, house: House): Open | undefined {
     return requestId === undefined ? undefined : house.ledger.request(id, requestId, key);
   }
   const token = doc.raw(['params', 'progressToken']);
-  for (const open of house.ledger.ofSession(id)) {
-    if (open.exchange.row.opener === 'server' && token !== undefined && open.exchange.progressToken === token)
-      return owned(open, key);
-  }
-  return undefined;
+  return token === undefined ? undefined : only(house.ledger.ofSession(id), (open) => answers(open, token, key));
 }
 
-function owned(open: Open, key: string): Open | undefined {
-  return open.exchange.principal.key === key ? open : undefined;
+function answers({ exchange }: Open, token: string, key: string): boolean {
+  return exchange.row.opener === 'server' && exchange.progressToken === token && exchange.principal.key === key;
+}
+
+/** Servers choose their tokens without knowing of each other: what could mean two is dropped (law 10). */
+function only(opens: Iterable<Open>, meant: (open: Open) => boolean): Open | undefined {
+  const found = [...opens].filter(meant);
+  return found.length === 1 ? found[0] : undefined;
 }
 
 function closing(crossing: Crossing, house: House): Verdict {

@@ -11,7 +11,7 @@ export function head(house: House): Stage {
   return { name: 'head', pass: (crossing) => judge(crossing.arrival, house) };
 }
 
-function judge(arrival: Arrival, { settings, draining, catalog }: House): Verdict {
+function judge(arrival: Arrival, { settings, draining }: House): Verdict {
   if (arrival.duplicates.length > 0)
     return deny('header_duplicated', { detail: `doubled: ${arrival.duplicates.join(', ')}` });
   if (!settings.hostAllowed(arrival.header('host')))
@@ -19,7 +19,6 @@ function judge(arrival: Arrival, { settings, draining, catalog }: House): Verdic
   if (!settings.originAllowed(arrival.header('origin')))
     return deny('origin_not_allowed', { detail: `Origin: ${arrival.header('origin') ?? ''}` });
   if (arrival.endpoint === undefined) return deny('endpoint_unknown');
-  if (catalog.servers(arrival.endpoint) === undefined) return deny('server_unknown');
   if ((arrival.announced ?? 0) > settings.messageBytes)
     return deny('body_too_large', { detail: `announced ${arrival.announced} bytes` });
   return draining ? deny('draining') : PASS;

@@ -3,6 +3,7 @@
  * given never comes back to the agent (law 3) — a server that echoes its environment or headers is refused.
  */
 import type { Redacted, Redaction } from '../../components/redaction/redaction.ts';
+import { isObject, type Json } from '../document.ts';
 import type { House } from '../house.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, pass, PASS, type Step, type Verdict } from '../verdict.ts';
@@ -49,8 +50,15 @@ function leaks(crossing: Crossing, house: House): boolean {
     crossing.grant ??
     (server === undefined ? undefined : house.grants.get(grantKey(server, crossing.exchange.principal)));
   if (!grant || grant.secrets.length === 0) return false;
-  const { bytes } = crossing.message.doc;
-  return grant.secrets.some(
-    (secret) => secret.length > 0 && (bytes.includes(secret) || bytes.includes(JSON.stringify(secret).slice(1, -1))),
-  );
+  const { bytes, value } = crossing.message.doc;
+  const secrets = grant.secrets.filter((secret) => secret !== '');
+  if (secrets.some((secret) => bytes.includes(secret))) return true;
+  // `\/` or `\u0073` spell a secret in other bytes: then the strings count, as the agent will read them.
+  return bytes.includes('\\') && holds(value, secrets);
+}
+
+function holds(value: Json, secrets: readonly string[]): boolean {
+  if (typeof value === 'string') return secrets.some((secret) => value.includes(secret));
+  if (Array.isArray(value)) return value.some((item) => holds(item, secrets));
+  return isObject(value) && Object.entries(value).some(([key, item]) => holds(key, secrets) || holds(item, secrets));
 }

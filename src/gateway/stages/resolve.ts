@@ -10,11 +10,14 @@ export function resolve(house: House): Stage {
 
 function find(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
   const { exchange } = crossing;
+  // Not in `head`: who is not identified must not learn which servers there are.
+  const behind = house.catalog.servers(exchange.endpoint);
+  if (behind === undefined) return deny('server_unknown');
   switch (exchange.row.target) {
     case 'gateway':
       return take(crossing, { of: 'gateway' });
     case 'servers':
-      return servers(crossing, house);
+      return take(crossing, { of: 'servers', servers: behind });
     case 'tool':
     case 'prompt':
     case 'resource':
@@ -26,11 +29,6 @@ function find(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
     case 'exchange':
       return deny('event_unexpected');
   }
-}
-
-function servers(crossing: Crossing, house: House): Verdict {
-  const names = house.catalog.servers(crossing.exchange.endpoint);
-  return take(crossing, names ? { of: 'servers', servers: names } : deny('server_unknown'));
 }
 
 function take(crossing: Crossing, found: Target | Deny): Verdict {

@@ -57,7 +57,7 @@ const outward: Partial<Record<StageRow['stage'], Make>> = {
 };
 
 /** An empty row of the pipeline does not start: it would be a control that is drawn and not there. */
-function bind(rows: readonly StageRow[], make: typeof inward, house: House): readonly BoundStage[] {
+export function bind(rows: readonly StageRow[], make: typeof inward, house: House): readonly BoundStage[] {
   return rows.map((row) => {
     const stage = make[row.stage]?.(house);
     if (!stage) throw new Error(`the pipeline names ${row.stage}, and no file stands behind it`);

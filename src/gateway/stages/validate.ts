@@ -15,9 +15,16 @@ export function validate(house: House): Stage {
       const where = polluting(payload, crossing.message.payload);
       if (where !== undefined) return deny('arguments_refused', { detail: `prototype key at ${where}` });
       if (crossing.kind !== 'opening') return PASS;
-      return names(payload) ?? house.mirrored(crossing.arrival, crossing.exchange) ?? PASS;
+      return names(payload) ?? mirrored(crossing, house) ?? PASS;
     },
   };
+}
+
+/** Headers against arguments is parsing, which observe mode never relaxes (law 13). */
+function mirrored(crossing: Crossing, house: House): Verdict | undefined {
+  const verdict = house.mirrored(crossing.arrival, crossing.exchange);
+  if (verdict) crossing.relaxable = false;
+  return verdict;
 }
 
 export function validateOutward(): Stage {
@@ -66,11 +73,16 @@ function clean(name: string): boolean {
   return name.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(name);
 }
 
-function shape({ kind, message }: Crossing): Verdict {
+/** What is not of its kind's shape is not MCP: parsing again, and never relaxed. */
+function shape(crossing: Crossing): Verdict {
+  const wrong = misshapen(crossing);
+  if (wrong === undefined) return PASS;
+  crossing.relaxable = false;
+  return deny('upstream_garbage', { detail: `${wrong} is not an object` });
+}
+
+function misshapen({ kind, message }: Crossing): 'result' | 'params' | undefined {
   const body = isObject(message.doc.value) ? message.doc.value : ({} as JsonObject);
-  if (kind === 'closing' && message.payload === 'result' && !isObject(body['result']))
-    return deny('upstream_garbage', { detail: 'result is not an object' });
-  if (kind === 'opening' && body['params'] !== undefined && !isObject(body['params']))
-    return deny('upstream_garbage', { detail: 'params is not an object' });
-  return PASS;
+  if (kind === 'closing') return message.payload === 'result' && !isObject(body['result']) ? 'result' : undefined;
+  return body['params'] !== undefined && !isObject(body['params']) ? 'params' : undefined;
 }
