@@ -30,6 +30,8 @@ export interface TlsConfig {
  * `JSON.stringify` of it and inspection in logs give the effective tree, with references as they were written.
  */
 export interface Config {
+  /** SHA-256 in hex of the effective tree: kept in every record. */
+  readonly digest: string;
   readonly listen: readonly Listen[];
   readonly tls: TlsConfig | undefined;
   readonly plain: boolean;

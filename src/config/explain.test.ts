@@ -14,7 +14,7 @@ servers:
 `;
 
 async function explained(yaml: string): Promise<Explanation> {
-  const result = await checkText(yaml, '/etc/sallyport.yaml', BOX, { TOKEN: 'hunter2-token' });
+  const result = await checkText(yaml, '/etc/sallyport.yaml', BOX, { env: { TOKEN: 'hunter2-token' } });
   assert.ok(result.ok);
   return explain(result);
 }

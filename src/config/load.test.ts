@@ -16,12 +16,12 @@ const FILE = join(folder, 'sallyport.yaml');
 const ENV = { ORIGIN: 'hunter2-not-an-origin', TOKEN: 'hunter2-token', SALLYPORT_DATA: '/var/lib/sallyport' };
 
 async function problems(yaml: string): Promise<string[]> {
-  const result = await checkText(yaml, FILE, BOX, ENV);
+  const result = await checkText(yaml, FILE, BOX, { env: ENV });
   return result.ok ? [] : result.problems.map(problemText);
 }
 
 async function accepted(yaml: string, env: NodeJS.ProcessEnv = ENV): Promise<Loaded> {
-  const result = await checkText(yaml, FILE, BOX, env);
+  const result = await checkText(yaml, FILE, BOX, { env });
   assert.ok(result.ok, result.ok ? '' : result.problems.map(problemText).join('\n'));
   return result;
 }
@@ -182,7 +182,7 @@ test('a literal that may be a secret is not repeated in a problem', async () => 
 });
 
 test('a file that is not there is one problem with its remedy', async () => {
-  const result = await loadConfig(join(folder, 'none.yaml'), BOX, ENV);
+  const result = await loadConfig(join(folder, 'none.yaml'), BOX, { env: ENV });
   assert.ok(!result.ok);
   assert.match(problemText(result.problems[0]!), /expected a readable configuration file, found none \(create it/);
 });
@@ -270,4 +270,14 @@ test('every value in force names where it came from', async () => {
   assert.equal(effective.origins.get('servers.a.command'), 'sallyport.yaml:3:17');
   assert.equal(effective.origins.get('servers.a.deadline'), 'default');
   assert.equal(effective.origins.get('audit.rotate'), 'default');
+});
+
+test('what the command line sets stands before the file and is checked as the file is', async () => {
+  const set = { listen: '127.0.0.1:0' };
+  const result = await checkText('listen: 127.0.0.1:9', FILE, BOX, { env: ENV, set });
+  assert.ok(result.ok);
+  assert.deepEqual(result.config.listen, [{ kind: 'tcp', host: '127.0.0.1', port: 0 }]);
+  const open = await checkText('', FILE, BOX, { env: ENV, set: { listen: '0.0.0.0:80' } });
+  assert.ok(!open.ok);
+  assert.match(problemText(open.problems[0]!), /listen: expected tls/);
 });

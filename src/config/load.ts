@@ -41,16 +41,22 @@ export interface NotLoaded {
 
 export type LoadResult = Loaded | NotLoaded;
 
+export interface LoadOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Top-level keys that the command line sets: they stand before what the file says. */
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
 /** @param components what is in the box; parts of the user's own are found by what the file names */
 export async function loadConfig(
   file: string,
   components: readonly AnyComponent[],
-  env: NodeJS.ProcessEnv = process.env,
+  options: LoadOptions = {},
 ): Promise<LoadResult> {
   const path = resolve(file);
   const text = readText(path);
   if (text === undefined) return { ok: false, problems: [unreadable(file)], files: [path] };
-  return checkText(text, path, components, env);
+  return checkText(text, path, components, options);
 }
 
 /** The same for a text that lies nowhere yet; `file` names it in problems, and relative paths start from its folder. */
@@ -58,11 +64,11 @@ export async function checkText(
   text: string,
   file: string,
   components: readonly AnyComponent[],
-  env: NodeJS.ProcessEnv = process.env,
+  { env = process.env, set = {} }: LoadOptions = {},
 ): Promise<LoadResult> {
   const read = readYaml(basename(file), text);
   if (!read.ok) return { ok: false, problems: inOrder(read.problems), files: [file] };
-  const { source } = read;
+  const source = overlaid(read.source, set);
   const resolved = resolveReferences(source.value ?? {}, env, dirname(file));
   const files = [file, ...resolved.files];
   const own = await ownParts(resolved.value, components, file);
@@ -78,6 +84,12 @@ export async function checkText(
   return loaded(checked.data, { source, json, all, file, files, env });
 }
 
+function overlaid(source: Source, set: Readonly<Record<string, unknown>>): Source {
+  if (Object.keys(set).length === 0) return source;
+  const { value } = source;
+  return { ...source, value: typeof value === 'object' && value !== null ? { ...value, ...set } : (value ?? set) };
+}
+
 interface Context {
   readonly source: Source;
   readonly json: JsonSchema;
@@ -90,7 +102,8 @@ interface Context {
 function loaded(written: Written, { source, json, all, file, files, env }: Context): Loaded {
   const config = settle(written, all, dirname(file), env);
   const effective = effectiveTree(source, json, config.data);
-  return { ok: true, config: guarded(config, effective), effective, digest: canonicalDigest(effective.tree), files };
+  const digest = canonicalDigest(effective.tree);
+  return { ok: true, config: guarded({ ...config, digest }, effective), effective, digest, files };
 }
 
 /** Whoever prints the configuration gets the effective tree: resolved secrets stay out of logs by accident too. */

@@ -12,7 +12,7 @@ export function settle(
   components: readonly AnyComponent[],
   base: string,
   env: NodeJS.ProcessEnv,
-): Config {
+): Omit<Config, 'digest'> {
   const choose = (kind: string) => (settings: PartSettings) => chosen(components, kind, settings);
   const { hosts, origins, url, plain, mode, tenant, log, traces, message } = written;
   return {

@@ -10,10 +10,10 @@ import { dirname } from 'node:path';
 import type { AnyComponent } from '../gateway/component.ts';
 import type { Log } from '../gateway/ports.ts';
 import { loadConfig } from './load.ts';
-import type { Loaded } from './load.ts';
+import type { Loaded, LoadOptions } from './load.ts';
 import { problemText } from './problem.ts';
 
-export interface WatchOptions {
+export interface WatchOptions extends LoadOptions {
   readonly file: string;
   readonly components: readonly AnyComponent[];
   /** The configuration in force, and the files it was read from. */
@@ -21,7 +21,6 @@ export interface WatchOptions {
   readonly log: Log;
   /** Takes the new configuration over, or rejects and keeps the old. Never called twice at once. */
   readonly apply: (loaded: Loaded) => Promise<void>;
-  readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds of quiet after the last event of the file system. */
   readonly settle?: number;
 }
@@ -72,8 +71,8 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 }
 
 /** The files to watch from now on. */
-async function reload({ file, components, env, log, apply }: WatchOptions): Promise<readonly string[]> {
-  const result = await loadConfig(file, components, env);
+async function reload({ file, components, log, apply, ...options }: WatchOptions): Promise<readonly string[]> {
+  const result = await loadConfig(file, components, options);
   if (!result.ok) {
     const problems = result.problems.map(problemText);
     log.error({ problems }, 'the changed configuration is not valid; the old one stays in force');
