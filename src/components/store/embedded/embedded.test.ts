@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { manualClock, type Clock } from '../../../lib/clock.ts';
 import type { Store } from '../store.ts';
@@ -30,8 +33,9 @@ test('an unknown setting and an empty folder name are refused', () => {
   assert.equal(embedded.config.safeParse({ dir: '' }).success, false);
 });
 
-test('a file that is no database is refused, with its reason', async () => {
+test('a file that is no database is refused, with its reason', async (t) => {
   const { dir, close, store } = await open(manualClock());
+  t.after(close);
   await store.close();
   for (const file of await readdir(dir)) await rm(join(dir, file));
   await writeFile(join(dir, 'sallyport.db'), 'this is no database, however long one looks at it'.repeat(100));
@@ -39,21 +43,21 @@ test('a file that is no database is refused, with its reason', async () => {
     code: 'STORE_UNAVAILABLE',
     message: /not a database/,
   });
-  await close();
 });
 
-test('nobody but the owner can enter the folder or read its files', async () => {
+test('nobody but the owner can enter the folder or read its files', async (t) => {
   const { dir, store, close } = await open(manualClock());
+  t.after(close);
   await store.records.put('t', 'c', 'k', { value: '1', expected: 'any' });
   assert.equal((await stat(dir)).mode & 0o777, 0o700);
   const files = await readdir(dir);
   assert.ok(files.some((file) => file.endsWith('-wal')));
   for (const file of files) assert.equal((await stat(join(dir, file))).mode & 0o777, 0o600, file);
-  await close();
 });
 
-test('a write that fails in a group does not fail its neighbours', async () => {
+test('a write that fails in a group does not fail its neighbours', async (t) => {
   const { store, close } = await open(manualClock());
+  t.after(close);
   const shown = (name: string) => [{ kind: 'tool', name, digest: 'd', body: '{}' }] as const;
   // A fraction cannot live in a strict integer column: SQLite refuses the row, not the group.
   const results = await Promise.allSettled([
@@ -66,5 +70,33 @@ test('a write that fails in a group does not fail its neighbours', async () => {
     ['fulfilled', 'rejected', 'fulfilled'],
   );
   assert.equal((await store.records.get('t', 'c', 'a'))?.value, '1');
-  await close();
 });
+
+test('what was confirmed is there after the process was killed in the middle of writing', async (t) => {
+  const { dir, store, reopen, close } = await open(manualClock());
+  t.after(close);
+  await store.close();
+  const writer = spawn(process.execPath, ['--input-type=module', '-e', ENDLESS_WRITER, dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(writer, 'exit');
+  const confirmed: string[] = [];
+  for await (const key of createInterface(writer.stdout)) {
+    confirmed.push(key);
+    if (confirmed.length === 500) writer.kill('SIGKILL');
+  }
+  await exited;
+  const after = await reopen();
+  const found = await Promise.all(confirmed.map((key) => after.records.get('t', 'c', key)));
+  assert.ok(found.length >= 500 && found.every((record) => record?.value === '1'));
+});
+
+const ENDLESS_WRITER = `
+  import { embedded } from ${JSON.stringify(new URL('embedded.ts', import.meta.url).href)};
+  const store = await embedded.open({ dir: process.argv[1] }, { clock: { now: Date.now } });
+  for (let i = 0; ; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, async (_, j) => {
+      await store.records.put('t', 'c', String(i + j), { value: '1', expected: 'absent' });
+      process.stdout.write(i + j + '\\n');
+    }));
+  }`;

@@ -32,7 +32,8 @@ export class SqliteThread {
     this.#announce = announce;
     // Type-stripped sources in development, JavaScript in the package: the thread runs what this file is.
     const url = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-    this.#worker = new Worker(url, { workerData: { file } });
+    // Flags of the process (a REPL's, a test runner's) are none of the thread's business, and some would stop it.
+    this.#worker = new Worker(url, { workerData: { file }, execArgv: [] });
     this.#worker.on('message', (message: FromThread) => this.#hear(message));
     this.#worker.on('error', (error) => this.#break(`the SQLite thread failed: ${String(error)}`));
     this.#worker.on('exit', () => this.#exited());

@@ -80,8 +80,9 @@ test('a server that cannot be reached is told as unavailable, without the passwo
   });
 });
 
-test('a listener that lost its connection tells everyone that anything may have changed, and hears again', async () => {
+test('a listener that lost its connection tells everyone that anything may have changed, and hears again', async (t) => {
   const { store, reopen, close } = await open(systemClock);
+  t.after(close);
   const replica = await reopen();
   const heard: (string | undefined)[] = [];
   const waiting = new Set<() => void>();
@@ -99,11 +100,11 @@ test('a listener that lost its connection tells everyone that anything may have 
   await replica.records.put('t', 'c', 'again', { value: '1', expected: 'any' });
   await told('again');
   assert.ok(heard.indexOf(undefined) < heard.indexOf('again'));
-  await close();
 });
 
-test('after its connections were cut the store answers again', async () => {
+test('after its connections were cut the store answers again', async (t) => {
   const { store, close } = await open(systemClock);
+  t.after(close);
   await store.records.put('t', 'c', 'k', { value: '1', expected: 'any' });
   await asAdmin((admin) =>
     admin.query(
@@ -112,5 +113,4 @@ test('after its connections were cut the store answers again', async () => {
   );
   while (!(await store.health()).ok);
   assert.equal((await store.records.get('t', 'c', 'k'))?.value, '1');
-  await close();
 });
