@@ -17,7 +17,8 @@ export interface MadeParts {
   readonly parts: Parts;
   /** `kind/use`, and the server's name for credentials. */
   readonly named: readonly NamedPart[];
-  close(): Promise<void>;
+  /** Ends them in reverse order; `except` is the part that a reload goes on using. */
+  close(except?: Part): Promise<void>;
 }
 
 /** Creates every part, or closes those already made and throws: nothing half-made stays behind. */
@@ -25,9 +26,9 @@ export async function makeParts(config: Config, deps: PartDeps, kept?: Audit): P
   const made: NamedPart[] = [];
   try {
     const parts = await create(config, deps, made, kept);
-    return { parts, named: made, close: () => closeAll(made) };
+    return { parts, named: made, close: (except) => closeAll(made, except) };
   } catch (error) {
-    await closeAll(made);
+    await closeAll(made, kept);
     throw error;
   }
 }
@@ -36,7 +37,7 @@ export async function makeParts(config: Config, deps: PartDeps, kept?: Audit): P
 async function create(config: Config, deps: PartDeps, made: NamedPart[], kept: Audit | undefined): Promise<Parts> {
   const make = maker(deps, made);
   return {
-    audit: kept ?? (await make<Audit>(config.audit)),
+    audit: kept ? keepOn(config.audit, kept, made) : await make<Audit>(config.audit),
     identity: await inOrder(config.identity, make<Identity>),
     policy: await make<Policy>(config.policy),
     limits: await inOrder(config.limits, make<Limits>),
@@ -47,13 +48,21 @@ async function create(config: Config, deps: PartDeps, made: NamedPart[], kept: A
   };
 }
 
+function keepOn(chosen: ChosenPart, kept: Audit, made: NamedPart[]): Audit {
+  made.push({ name: nameOf(chosen), part: kept });
+  return kept;
+}
+
+function nameOf({ component }: ChosenPart, of?: string): string {
+  return [component.kind, component.use, of].filter(Boolean).join('/');
+}
+
 type Make = <P extends Part>(chosen: ChosenPart, of?: string) => Promise<P>;
 
 function maker(deps: PartDeps, made: NamedPart[]): Make {
-  return async <P extends Part>({ component, config }: ChosenPart, of?: string) => {
-    const name = [component.kind, component.use, of].filter(Boolean).join('/');
-    const part = await component.create(config, deps);
-    made.push({ name, part });
+  return async <P extends Part>(chosen: ChosenPart, of?: string) => {
+    const part = await chosen.component.create(chosen.config, deps);
+    made.push({ name: nameOf(chosen, of), part });
     // The kind of a part was checked when the configuration was loaded.
     return part as P;
   };
@@ -73,6 +82,6 @@ async function credentials({ servers }: Config, make: Make): Promise<ReadonlyMap
   return parts;
 }
 
-async function closeAll(made: readonly NamedPart[]): Promise<void> {
-  for (const { part } of [...made].reverse()) await part.close?.();
+async function closeAll(made: readonly NamedPart[], except?: Part): Promise<void> {
+  for (const { part } of made.toReversed()) if (part !== except) await part.close?.();
 }

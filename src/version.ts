@@ -4,4 +4,6 @@ import { readFileSync } from 'node:fs';
 const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(text) as { version: string };
 
-export const GATEWAY = { name: 'sallyport', version } as const;
+export const NAME = 'sallyport';
+export const VERSION: string = version;
+export const GATEWAY = { name: NAME, version: VERSION } as const;
