@@ -3,8 +3,8 @@
  * On the gateway's own Unix socket (same mode) the token is needed too: a socket may be passed on, a file's content not by accident.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { defineComponent, type Health } from '../../../gateway/component.ts';
 import { principalKey, type Principal } from '../../../gateway/principal.ts';
@@ -35,37 +35,50 @@ function identify(authorization: string | undefined, wanted: Buffer, principal: 
   if (token === undefined) return { known: false, why: 'absent', challenge: 'Bearer realm="sallyport"' };
   // Other identity parts may know this token, so a stranger's token is not rejected here unless it carries our mark.
   if (!token.startsWith(PREFIX)) return { known: false, why: 'absent', challenge: 'Bearer realm="sallyport"' };
-  if (!timingSafeEqual(sha256(token), wanted)) return { known: false, why: 'rejected', detail: 'not the token in the data directory' };
+  if (!timingSafeEqual(sha256(token), wanted))
+    return { known: false, why: 'rejected', detail: 'not the token in the data directory' };
   return { known: true, principal };
 }
 
 const PREFIX = 'spt_';
+/** At least 256 bits in base64url: a shorter one was cut, or thought up by somebody. */
+const TOKEN = /^spt_[A-Za-z0-9_-]{43,}$/;
 
 /** 256 random bits, made on first use; a file that others can read is closed again. */
 function ownerToken(file: string): string {
-  try {
-    const token = readFileSync(file, 'utf8').trim();
-    if (token.startsWith(PREFIX) && token.length > 40) {
-      chmodSync(file, 0o600);
-      return token;
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  return newToken(file);
+  const token = readToken(file);
+  if (token === undefined || !TOKEN.test(token)) return newToken(file);
+  chmodSync(file, 0o600);
+  return token;
 }
 
+function readToken(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Error(`the owner's token in ${file} cannot be read: make it yours, or delete it for a new one`, {
+      cause: error,
+    });
+  }
+}
+
+/** Under another name first: the file is never half written, nor open to others when an open one stood there before. */
 function newToken(file: string): string {
   const token = PREFIX + randomBytes(32).toString('base64url');
-  mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, `${token}\n`, { mode: 0o600, flag: 'wx' });
+  renameSync(fresh, file);
   return token;
 }
 
 function tokenHealth(file: string): Health {
   try {
     const open = statSync(file).mode & 0o077;
-    return open === 0 ? { state: 'live' } : { state: 'degraded', detail: `others can read ${file}: run \`chmod 600\` on it` };
+    return open === 0
+      ? { state: 'live' }
+      : { state: 'degraded', detail: `others can read ${file}: run \`chmod 600\` on it` };
   } catch {
     return { state: 'degraded', detail: `${file} is gone: the token in use cannot be read any more` };
   }
@@ -74,8 +87,15 @@ function tokenHealth(file: string): Health {
 function ownerOf(subject: string, tenant: string): Principal {
   return {
     key: principalKey(tenant, 'local', subject, undefined),
-    tenant, issuer: 'local', subject, agent: undefined, person: subject, groups: ['owner'], chain: [],
-    proof: { use: 'local', strength: 'bearer' }, expires: undefined,
+    tenant,
+    issuer: 'local',
+    subject,
+    agent: undefined,
+    person: subject,
+    groups: ['owner'],
+    chain: [],
+    proof: { use: 'local', strength: 'bearer' },
+    expires: undefined,
   };
 }
 

@@ -1,11 +1,15 @@
-/** How much at once: open exchanges and bodies being read, for one principal and for all. Listening costs nothing here. */
+/** How much at once: bodies being read, open requests, and streams that listen, for one principal and for all. */
 import { z } from 'zod';
 import { defineComponent } from '../../../gateway/component.ts';
 import type { Allowance, Limits } from '../limits.ts';
 
 const config = z.strictObject({
-  perPrincipal: z.int().positive().default(256).describe('Open requests of one principal.'),
-  total: z.int().positive().default(4096).describe('Open requests of all principals.'),
+  perPrincipal: z
+    .int()
+    .positive()
+    .default(256)
+    .describe('Open requests of one principal; as many streams that listen.'),
+  total: z.int().positive().default(4096).describe('The same for all principals together.'),
 });
 
 type Config = z.infer<typeof config>;
@@ -17,9 +21,11 @@ export const concurrency = defineComponent({
   create: (limits): Limits => {
     const reading = new Slots(limits);
     const working = new Slots(limits);
+    // Places of their own: agents that listen all day leave every place to those that work, and still have an end.
+    const listening = new Slots(limits);
     return {
       reading: (principal) => reading.take(principal.key),
-      opening: ({ principal, deadline }) => (deadline === Infinity ? { allowed: true, done: undefined } : working.take(principal.key)),
+      opening: ({ principal, deadline }) => (deadline === Infinity ? listening : working).take(principal.key),
     };
   },
 });
@@ -34,9 +40,10 @@ class Slots {
   }
 
   take(key: string): Allowance {
+    const { perPrincipal, total } = this.#limits;
     const taken = this.#taken.get(key) ?? 0;
-    if (taken >= this.#limits.perPrincipal) return { allowed: false, limit: `${this.#limits.perPrincipal} at once for one principal`, retryAfter: 1000 };
-    if (this.#total >= this.#limits.total) return { allowed: false, limit: `${this.#limits.total} at once for all`, retryAfter: 1000 };
+    if (taken >= perPrincipal) return refused(`${perPrincipal} at once for one principal`);
+    if (this.#total >= total) return refused(`${total} at once for all`);
     this.#taken.set(key, taken + 1);
     this.#total += 1;
     return { allowed: true, done: once(() => this.#giveBack(key)) };
@@ -48,6 +55,10 @@ class Slots {
     else this.#taken.delete(key);
     this.#total -= 1;
   }
+}
+
+function refused(limit: string): Allowance {
+  return { allowed: false, limit, retryAfter: 1000 };
 }
 
 function once(call: () => void): () => void {

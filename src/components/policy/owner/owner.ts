@@ -4,7 +4,10 @@ import { defineComponent } from '../../../gateway/component.ts';
 import type { Decision, Policy, Question } from '../policy.ts';
 
 const config = z.strictObject({
-  servers: z.array(z.string()).optional().describe('Servers that the owner may use. Default: every server in the configuration.'),
+  servers: z
+    .array(z.string())
+    .optional()
+    .describe('Servers that the owner may use. Default: every server in the configuration.'),
 });
 
 export const owner = defineComponent({

@@ -12,7 +12,9 @@ export const none = defineComponent({
   create: (): Redaction => ({
     redact: (_message, _exchange, _findings, obligations) => {
       const ordered = obligations.find(({ kind }) => kind === 'redact' || kind === 'mask');
-      return ordered ? { ok: false, detail: `policy orders to ${ordered.kind}, and no part for it is configured` } : UNCHANGED;
+      return ordered
+        ? { ok: false, detail: `policy orders to ${ordered.kind}, and no part for it is configured` }
+        : UNCHANGED;
     },
   }),
 });
