@@ -180,8 +180,8 @@ async function* messagesOf(response: Response): AsyncIterable<Message> {
   for await (const { data } of events(response)) if (data !== '') yield exact(data);
 }
 
-/** Lines of one data field an event, as every server here writes them. */
-async function* events(response: Response): AsyncIterable<{ event: string; data: string }> {
+/** Events of a stream whose every event has one data line, as every server here writes them. */
+export async function* events(response: Response): AsyncIterable<{ event: string; data: string }> {
   let event = 'message';
   const input = response.body!.pipeThrough(new TextDecoderStream());
   let rest = '';

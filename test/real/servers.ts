@@ -27,7 +27,7 @@ export interface RealServer {
   questions: readonly Question[];
   /** What differs from run to run without any gateway. */
   varies: readonly Variation[];
-  serve(): Promise<Served>;
+  serve: () => Promise<Served>;
 }
 
 export interface Served {
