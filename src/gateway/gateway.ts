@@ -12,7 +12,13 @@ import { Crossing } from './stage.ts';
 import { deny, type Deny } from './verdict.ts';
 import { walk, type Stop } from './walk.ts';
 
-export function createCore(house: House): Core & { drain(): void } {
+/** The core, and the way to end it. */
+export interface WholeCore extends Core {
+  /** Nothing new is taken; listening exchanges end now, calls may finish. */
+  drain(): void;
+}
+
+export function createCore(house: House): WholeCore {
   return {
     handle: (arrival, reply) => handle(arrival, reply, house),
     stand: (initialize, session, reply) => stand(initialize, session, reply, house),

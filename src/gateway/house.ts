@@ -54,7 +54,7 @@ export interface CoreSettings {
   /** SHA-256 of the effective configuration: kept in every record. */
   readonly configDigest: string;
   readonly hostAllowed: (host: string | undefined) => boolean;
-  readonly originAllowed: (origin: string | undefined) => boolean;
+  readonly originAllowed: (origin: string | undefined, host: string | undefined) => boolean;
   /** Whether this server, and this definition of it, may be used at all. */
   readonly admitted: (target: Target) => boolean;
 }

@@ -16,7 +16,7 @@ function judge(arrival: Arrival, { settings, draining }: House): Verdict {
     return deny('header_duplicated', { detail: `doubled: ${arrival.duplicates.join(', ')}` });
   if (!settings.hostAllowed(arrival.header('host')))
     return deny('host_not_allowed', { detail: `Host: ${arrival.header('host') ?? '(none)'}` });
-  if (!settings.originAllowed(arrival.header('origin')))
+  if (!settings.originAllowed(arrival.header('origin'), arrival.header('host')))
     return deny('origin_not_allowed', { detail: `Origin: ${arrival.header('origin') ?? ''}` });
   if (arrival.endpoint === undefined) return deny('endpoint_unknown');
   if ((arrival.announced ?? 0) > settings.messageBytes)

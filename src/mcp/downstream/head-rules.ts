@@ -16,7 +16,8 @@ export interface HeadSettings {
 
 export interface HeadRules {
   hostAllowed(host: string | undefined): boolean;
-  originAllowed(origin: string | undefined): boolean;
+  /** `host`: the request's own Host, which `hostAllowed` has accepted. */
+  originAllowed(origin: string | undefined, host?: string): boolean;
 }
 
 /**
@@ -30,8 +31,11 @@ export function headRules(settings: HeadSettings): HeadRules {
     typeof settings.listen === 'function' ? settings.listen() : settings.listen;
   return {
     hostAllowed: (host) => host !== undefined && hostAllowed(host.toLowerCase(), hosts, addresses()),
-    originAllowed: (origin) =>
-      origin === undefined || origins.has(origin.toLowerCase()) || isOwn(origin.toLowerCase(), addresses()),
+    originAllowed: (origin, host) =>
+      origin === undefined ||
+      origins.has(origin.toLowerCase()) ||
+      isSame(origin.toLowerCase(), host?.toLowerCase()) ||
+      isOwn(origin.toLowerCase(), addresses()),
   };
 }
 
@@ -52,6 +56,11 @@ function nameOf(host: string): string | undefined {
 /** 127.0.0.0/8, ::1 and their name (RFC 6761 §6.3), with or without brackets. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
+}
+
+/** A page of the very host and port that is asked, also through a tunnel with another port. Rebinding is stopped by the host's own rule. */
+function isSame(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
 /** A page that the gateway itself serves on loopback: same scheme, same port. */
