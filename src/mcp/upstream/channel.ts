@@ -1,0 +1,393 @@
+/**
+ * What one key stands for: one connection at a time, started once however many wait for it, started again after a
+ * crash, ended when nobody needs it. Listeners and what the server was told outlive the connection.
+ */
+import type { Exchange, Message } from '../../gateway/exchange.ts';
+import type { Doc, Json, JsonObject } from '../../gateway/document.ts';
+import { UpstreamFault } from '../../gateway/ports.ts';
+import type { Attachment, Clock, Grant, Hop, ListenFilter, Log, Outlet, ServerSettings } from '../../gateway/ports.ts';
+import type { Principal } from '../../gateway/principal.ts';
+import { parseJson, splice } from '../codec/json.ts';
+import type { JsonLimits } from '../codec/json.ts';
+import { Attached } from './attached.ts';
+import { NOTHING } from './connection.ts';
+import type { Connection, ConnectionEvents, Lease, SessionMemory, Standing } from './connection.ts';
+import type { EraMemory } from './era.ts';
+import type { Gate } from './gate.ts';
+import type { HttpServer } from './http.ts';
+import { union, wants } from './listen.ts';
+import { answerTo, asFault } from './own.ts';
+import { Passage } from './passage.ts';
+import type { Quay } from './passage.ts';
+import { scrub, secretsOf } from './scrub.ts';
+import { connect } from './start.ts';
+import { SUBSCRIPTION_ID, member } from './switchboard.ts';
+
+export interface ChannelDeps {
+  readonly settings: ServerSettings;
+  readonly http: HttpServer | undefined;
+  readonly era: EraMemory;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: JsonLimits;
+  readonly gateway: { readonly name: string; readonly version: string };
+  issue(server: string, principal: Principal): Grant | undefined | Promise<Grant | undefined>;
+  news(key: string, method: string, params: Json | undefined): void;
+  /** Nobody needs the channel any more; it has ended. */
+  ended(key: string): void;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 30_000;
+const HEALTHY_MS = 60_000;
+/** A call waits so long for a server that is being restarted, and is told at once when it takes longer. */
+const WORTH_WAITING_MS = 1000;
+
+export class Channel implements Quay {
+  readonly key: string;
+  readonly hop: Hop;
+  readonly gate: Gate;
+  readonly #deps: ChannelDeps;
+  readonly #passages = new Set<Passage>();
+  readonly #attached = new Set<Attached>();
+  readonly #memory: SessionMemory = { level: undefined, subscribed: new Set() };
+  readonly #lease: Lease = { grant: undefined };
+  readonly #ends: Promise<void>[] = [];
+  readonly #superseded: Connection[] = [];
+  #connection: Connection | undefined;
+  #starting: Promise<Connection> | undefined;
+  #attempt = 0;
+  #requests = 0;
+  #failures = 0;
+  #notBefore = 0;
+  #readySince = 0;
+  #lastUse: number;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #draining = false;
+  #ended = false;
+  restarts = 0;
+  lastError: string | undefined;
+  lastSuccess: number | undefined;
+
+  constructor(key: string, hop: Hop, deps: ChannelDeps) {
+    this.key = key;
+    this.hop = hop;
+    this.gate = deps.gate;
+    this.#deps = deps;
+    this.#lastUse = deps.clock.monotonic();
+    this.#watchIdle(deps.settings.idle);
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  get starting(): boolean {
+    return this.#starting !== undefined;
+  }
+
+  get inFlight(): number {
+    return this.#passages.size;
+  }
+
+  get attachments(): readonly Attached[] {
+    return [...this.#attached];
+  }
+
+  open(exchange: Exchange, outlet: Outlet, grant: Grant | undefined): Passage {
+    return new Passage(this, exchange, outlet, grant);
+  }
+
+  arrived(passage: Passage): void {
+    this.#passages.add(passage);
+  }
+
+  left(passage: Passage, well: boolean): void {
+    this.#passages.delete(passage);
+    this.#lastUse = this.#deps.clock.monotonic();
+    if (well) this.lastSuccess = this.#deps.clock.now();
+    if (this.#superseded.length > 0 && this.#passages.size === 0) this.#endSuperseded();
+    if (this.#draining) this.#endIfUnused();
+  }
+
+  connected(grant: Grant | undefined): Promise<Connection> {
+    if (this.#connection !== undefined) return Promise.resolve(this.#connection);
+    if (this.#ended) return Promise.reject(new UpstreamFault('upstream_unavailable', 'the connection was ended'));
+    this.#starting ??= this.#start(grant).finally(() => this.#started());
+    return this.#starting;
+  }
+
+  /** @throws UpstreamFault when not connected at `deadline` (epoch milliseconds) */
+  connectedBy(deadline: number): Promise<Connection> {
+    const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+    const late = new UpstreamFault('upstream_unavailable', 'the server is not ready in time');
+    const timer = setTimeout(() => reject(late), Math.max(0, deadline - this.#deps.clock.now()));
+    this.connected(undefined)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+    return promise;
+  }
+
+  async request(method: string, params: JsonObject, hop: Hop, deadline: number): Promise<Doc> {
+    this.#requests++;
+    try {
+      return await this.#request(method, params, hop, deadline);
+    } finally {
+      this.#requests--;
+      if (this.#draining) this.#endIfUnused();
+    }
+  }
+
+  async #request(method: string, params: JsonObject, hop: Hop, deadline: number): Promise<Doc> {
+    const connection = await this.connectedBy(deadline);
+    this.#lease.grant = await this.#issued();
+    const start = (sink: Parameters<Connection['ask']>[1]) => connection.ask({ method, params, hop }, sink);
+    this.#lastUse = this.#deps.clock.monotonic();
+    const drop = (call: Parameters<Connection['cancel']>[0]) => connection.cancel(call, 'deadline_passed');
+    const doc = await answerTo(method, start, drop, deadline - this.#deps.clock.now());
+    this.lastSuccess = this.#deps.clock.now();
+    return doc;
+  }
+
+  attach(exchange: Exchange, filter: ListenFilter, outlet: Outlet): Attachment {
+    const attached = new Attached(this, exchange, filter, outlet);
+    this.#attached.add(attached);
+    return attached.opened();
+  }
+
+  adopt(attached: Attached): void {
+    attached.home = this;
+    this.#attached.add(attached);
+    this.relisten().catch(() => undefined);
+  }
+
+  detach(attached: Attached): void {
+    if (!this.#attached.delete(attached)) return;
+    this.#lastUse = this.#deps.clock.monotonic();
+    if (this.#draining) return this.#endIfUnused();
+    void this.#connection?.listen(this.#wanted()).catch(() => undefined);
+  }
+
+  /** Tells the server what all listeners together want; resolves with what it honours. */
+  async relisten(): Promise<ListenFilter> {
+    const live = this.#connection;
+    const connection = live ?? (await this.connected(undefined));
+    return connection.listen(this.#wanted());
+  }
+
+  /** Takes no part in anything new; ends with its last call. */
+  drain(): void {
+    this.#draining = true;
+    this.#attached.clear();
+    this.#endIfUnused();
+  }
+
+  /** Resolves when no process, socket or timer of this channel is left. */
+  async end(): Promise<void> {
+    if (!this.#ended) this.#endNow();
+    await this.#starting?.catch(() => undefined);
+    await Promise.all(this.#ends);
+  }
+
+  #endNow(): void {
+    this.#ended = true;
+    this.#attempt++;
+    clearTimeout(this.#idleTimer);
+    clearTimeout(this.#retryTimer);
+    this.#attached.clear();
+    this.#release();
+    this.#endSuperseded();
+    this.#deps.ended(this.key);
+    for (const passage of this.#passages) passage.abandon('the connection was ended');
+  }
+
+  #release(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) this.#ending(connection);
+  }
+
+  #ending(connection: Connection): void {
+    const end = connection.end().catch((error: Error) => {
+      this.#deps.log.warn({ server: this.#deps.settings.name, error: error.message }, 'a connection did not end well');
+    });
+    this.#ends.push(end);
+    void end.then(() => this.#ends.splice(this.#ends.indexOf(end), 1));
+  }
+
+  #endIfUnused(): void {
+    if (!this.#ended && !this.#used()) this.#endNow();
+  }
+
+  #used(): boolean {
+    return this.#passages.size + this.#attached.size + this.#requests > 0 || this.starting;
+  }
+
+  #started(): void {
+    this.#starting = undefined;
+    if (this.#draining) this.#endIfUnused();
+  }
+
+  async #start(grant: Grant | undefined): Promise<Connection> {
+    await this.#backedOff();
+    const attempt = ++this.#attempt;
+    try {
+      this.#lease.grant = grant ?? (await this.#issued());
+      const connection = await connect(this.#plan(attempt));
+      if (attempt !== this.#attempt) return await this.#tooLate(connection);
+      return this.#ready(connection);
+    } catch (error) {
+      throw this.#failed(asFault(error), attempt);
+    }
+  }
+
+  async #tooLate(connection: Connection): Promise<never> {
+    await connection.end();
+    throw new UpstreamFault('upstream_unavailable', 'the connection was ended');
+  }
+
+  #plan(attempt: number): Parameters<typeof connect>[0] {
+    const { settings, http, era, limits, gateway, log } = this.#deps;
+    const { hop } = this;
+    const events = this.#events(attempt);
+    const milliseconds = settings.deadline;
+    const lease = this.#lease;
+    return { settings, http, hop, lease, era, memory: this.#memory, events, limits, gateway, log, milliseconds };
+  }
+
+  #ready(connection: Connection): Connection {
+    this.#connection = connection;
+    this.#readySince = this.#deps.clock.monotonic();
+    this.#lastUse = this.#readySince;
+    this.lastSuccess = this.#deps.clock.now();
+    this.lastError = undefined;
+    if (this.#attached.size > 0) connection.listen(this.#wanted()).catch(() => undefined);
+    return connection;
+  }
+
+  #failed(fault: UpstreamFault, attempt: number): UpstreamFault {
+    const detail = scrub(fault.message, secretsOf(this.#lease.grant));
+    if (attempt === this.#attempt) this.#backOff(detail);
+    return new UpstreamFault(fault.reason, detail, fault.answer);
+  }
+
+  #events(attempt: number): ConnectionEvents {
+    return {
+      lost: (detail) => {
+        if (attempt === this.#attempt) this.#lost(detail);
+      },
+      contradicted: (detail) => {
+        if (attempt === this.#attempt) this.#contradicted(detail);
+      },
+      news: (message) => this.#news(message),
+      standing: () => this.#standing(),
+    };
+  }
+
+  #lost(detail: string): void {
+    if (this.#deps.clock.monotonic() - this.#readySince >= HEALTHY_MS) this.#failures = 0;
+    this.restarts++;
+    this.#release();
+    this.#backOff(scrub(detail, secretsOf(this.#lease.grant)));
+  }
+
+  /** Calls that are open may still be answered, so the old connection is only let go. */
+  #contradicted(detail: string): void {
+    const old = this.#connection;
+    this.#deps.era.contradicted();
+    if (old === undefined) return;
+    this.#connection = undefined;
+    this.lastError = detail;
+    old.listen(NOTHING).catch(() => undefined);
+    this.#superseded.push(old);
+    if (this.#passages.size === 0) this.#endSuperseded();
+    if (this.#attached.size > 0) this.relisten().catch(() => undefined);
+  }
+
+  #endSuperseded(): void {
+    for (const connection of this.#superseded.splice(0)) this.#ending(connection);
+  }
+
+  #backOff(detail: string): void {
+    this.lastError = detail;
+    const delay = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures++, LONGEST_BACKOFF_MS);
+    this.#notBefore = this.#deps.clock.monotonic() + delay;
+    this.#deps.log.warn({ server: this.#deps.settings.name, detail, delay }, 'connection lost');
+    clearTimeout(this.#retryTimer);
+    if (this.#ended || this.#attached.size === 0) return;
+    this.#retryTimer = setTimeout(() => void this.connected(undefined).catch(() => undefined), delay);
+  }
+
+  /** Only processes are expensive enough to start that a caller has to wait. */
+  async #backedOff(): Promise<void> {
+    const wait = this.#notBefore - this.#deps.clock.monotonic();
+    if (this.#deps.settings.transport.kind !== 'stdio' || wait <= 0) return;
+    if (wait > WORTH_WAITING_MS) {
+      const seconds = Math.ceil(wait / 1000);
+      throw new UpstreamFault('upstream_unavailable', `${this.lastError ?? 'crashed'}; tried again in ${seconds} s`);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, wait);
+    await promise;
+  }
+
+  async #issued(): Promise<Grant | undefined> {
+    try {
+      return await this.#deps.issue(this.#deps.settings.name, this.hop.principal);
+    } catch (error) {
+      throw new UpstreamFault('credential_unavailable', asFault(error).message);
+    }
+  }
+
+  #watchIdle(milliseconds: number): void {
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#whenIdle(), milliseconds).unref();
+  }
+
+  #whenIdle(): void {
+    const { idle } = this.#deps.settings;
+    const left = this.#lastUse + idle - this.#deps.clock.monotonic();
+    const used = this.#used();
+    if (used || left > 0) this.#watchIdle(Math.max(left, used ? idle : 1));
+    else this.#endIfUnused();
+  }
+
+  #wanted(): ListenFilter {
+    return union([...this.#attached].map((attached) => attached.filter));
+  }
+
+  #standing(): Standing | undefined {
+    const sessions = [...this.#attached].filter(({ exchange }) => exchange.session !== undefined);
+    return sessions.length === 1 ? sessions[0] : undefined;
+  }
+
+  #news(message: Message): void | Promise<void> {
+    const { method } = message;
+    const params = member(message.doc.value, 'params');
+    this.#deps.news(this.key, method, params);
+    const listeners = this.#attached.size === 0 ? [] : this.#listeners(method, params);
+    if (listeners.length === 0) return;
+    const clean = untagged(message, this.#deps.limits);
+    for (const { outlet } of listeners) void outlet.event(clean);
+  }
+
+  /** What names no subject (logs, ends of elicitations) goes only where it cannot be another's (law 10). */
+  #listeners(method: string, params: Json | undefined): readonly Attached[] {
+    const all = [...this.#attached];
+    if (method !== 'notifications/message' && method !== 'notifications/elicitation/complete') {
+      return all.filter(({ filter }) => wants(filter, method, params));
+    }
+    const principals = new Set(all.map(({ exchange }) => exchange.principal.key));
+    return principals.size === 1 ? all : [];
+  }
+}
+
+/** The subscription id speaks of this hop; the agent's edge has its own. */
+function untagged(message: Message, limits: JsonLimits): Message {
+  const path = ['params', '_meta', SUBSCRIPTION_ID];
+  if (message.doc.span(path) === undefined) return message;
+  const parsed = parseJson(splice(message.doc, [{ op: 'remove', path }]), limits);
+  return parsed.ok ? { ...message, doc: parsed.doc } : message;
+}

@@ -1,0 +1,122 @@
+/** One exchange on its way through a connection: from the queue to its last message. */
+import type { Exchange, Message } from '../../gateway/exchange.ts';
+import type { CancelWhy, Flight, Grant, Outlet } from '../../gateway/ports.ts';
+import type { Reason } from '../../gateway/reasons.ts';
+import { deny } from '../../gateway/verdict.ts';
+import type { Deny } from '../../gateway/verdict.ts';
+import type { Call, Connection, Sink } from './connection.ts';
+import type { Gate, Waiting } from './gate.ts';
+import { asFault } from './own.ts';
+import { scrub, secretsOf } from './scrub.ts';
+
+export interface Quay {
+  readonly gate: Gate;
+  /** The live connection, if there is one. */
+  readonly connection: Connection | undefined;
+  connected(grant: Grant | undefined): Promise<Connection>;
+  arrived(passage: Passage): void;
+  /** `well`: the server answered. */
+  left(passage: Passage, well: boolean): void;
+}
+
+type State = 'queued' | 'begun' | 'over';
+
+export class Passage implements Sink, Waiting {
+  readonly #quay: Quay;
+  readonly #exchange: Exchange;
+  readonly #outlet: Outlet;
+  readonly #grant: Grant | undefined;
+  #state: State = 'queued';
+  #connection: Connection | undefined;
+  #call: Call | undefined;
+
+  constructor(quay: Quay, exchange: Exchange, outlet: Outlet, grant: Grant | undefined) {
+    this.#quay = quay;
+    this.#exchange = exchange;
+    this.#outlet = outlet;
+    this.#grant = grant;
+    quay.arrived(this);
+    quay.gate.enter(this);
+  }
+
+  /** What the core holds of it. */
+  flight(): Flight {
+    return { cancel: (why) => this.#cancel(why), event: (message) => this.#tell(message) };
+  }
+
+  begin(): void {
+    this.#state = 'begun';
+    const { connection } = this.#quay;
+    if (connection !== undefined) return this.#send(connection);
+    this.#quay.connected(this.#grant).then(
+      (opened) => this.#send(opened),
+      (error: unknown) => {
+        const { reason, message } = asFault(error);
+        this.fail(reason === 'credential_unavailable' ? reason : 'upstream_unavailable', message);
+      },
+    );
+  }
+
+  turnedAway(): void {
+    this.fail('upstream_unavailable', 'too many calls wait for this server');
+  }
+
+  event(message: Message): void | Promise<void> {
+    return this.#state === 'over' ? undefined : this.#outlet.event(message);
+  }
+
+  ask(message: Message, answered: (answer: Message | Deny) => void): void {
+    if (this.#state === 'over') answered(deny('ask_not_possible'));
+    else this.#outlet.ask(message, answered);
+  }
+
+  close(message: Message): void {
+    if (this.#finish(true)) this.#outlet.close(message);
+  }
+
+  fail(reason: Reason, detail: string): void {
+    if (this.#finish(false)) this.#outlet.fail(reason, scrub(detail, secretsOf(this.#grant)));
+  }
+
+  /** The connection ends under it. */
+  abandon(detail: string): void {
+    this.fail(this.#call === undefined ? 'upstream_unavailable' : 'upstream_lost', detail);
+  }
+
+  #cancel(why: CancelWhy): void {
+    if (!this.#finish(true)) return;
+    if (this.#call !== undefined) this.#connection?.cancel(this.#call, why);
+  }
+
+  #tell(message: Message): void {
+    if (this.#state !== 'over') this.#connection?.tell(message, this.#grant);
+  }
+
+  #send(connection: Connection): void {
+    if (this.#state === 'over') return;
+    this.#connection = connection;
+    try {
+      if (this.#exchange.row.wire === 'notification') this.#sendOff(connection);
+      else this.#call = connection.send(this.#exchange, this, this.#grant);
+    } catch (error) {
+      this.fail('stage_failed', asFault(error).message);
+    }
+  }
+
+  /** Nobody answers a notification. */
+  #sendOff(connection: Connection): void {
+    connection.tell(this.#exchange.opening, this.#grant);
+    this.#finish(true);
+  }
+
+  #finish(well: boolean): boolean {
+    if (this.#state === 'over') return false;
+    const { gate } = this.#quay;
+    const begun = this.#state === 'begun';
+    this.#state = 'over';
+    this.#quay.left(this, well);
+    if (begun) gate.leave();
+    else gate.withdraw(this);
+    return true;
+  }
+}
