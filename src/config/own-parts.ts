@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { AnyComponent } from '../gateway/component.ts';
 import { nearest } from '../lib/distance.ts';
 import { SLOTS } from './config.ts';
+import { offerOwnModules } from './own-modules.ts';
 import type { Path } from './source.ts';
 
 export interface OwnFault {
@@ -52,6 +53,7 @@ async function load({ kind, use }: Use, file: string): Promise<{ component: AnyC
   const expected = `a part of kind ${kind}: one of the box, a path such as "./my-part.ts", or an installed package`;
   const where = locate(use, file);
   if (where === undefined) return { expected, found: `${JSON.stringify(use)}, which does not exist` };
+  offerOwnModules();
   try {
     const module = (await import(where)) as { component?: unknown };
     if (!isComponent(module.component)) {
