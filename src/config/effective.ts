@@ -4,7 +4,7 @@
  */
 import { below, branches, fitting } from './known-keys.ts';
 import type { JsonSchema } from './known-keys.ts';
-import { isSecretPlace, pathText } from './problem.ts';
+import { mayBeSecret, pathText } from './problem.ts';
 import type { Path, Source } from './source.ts';
 
 export interface Effective {
@@ -54,7 +54,7 @@ export function shownTree(tree: unknown, path: Path = []): unknown {
   if (isPlain(tree)) {
     return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, shownTree(item, [...path, key])]));
   }
-  return typeof tree === 'string' && isSecretPlace(path) && !tree.includes('${') ? HIDDEN : tree;
+  return typeof tree === 'string' && mayBeSecret(tree, path) ? HIDDEN : tree;
 }
 
 function completeObject(

@@ -42,7 +42,8 @@ test('every stage of both crossings is explained with the parts that act in it',
   assert.deepEqual(parts['authorize'], ['policy/owner']);
   assert.deepEqual(parts['credential'], ['credentials/static']);
   assert.deepEqual(parts['keep'], ['audit/jsonl']);
-  assert.deepEqual(parts['resolve'], []);
+  assert.deepEqual(parts['redact'], []);
+  assert.equal(parts['resolve'], undefined);
 });
 
 test('observe mode marks the stages that it only observes, and no other', async () => {

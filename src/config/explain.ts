@@ -20,8 +20,8 @@ export interface StageInForce {
   readonly stage: StageName;
   readonly act: StageRow['act'];
   readonly kinds: StageRow['kinds'];
-  /** `identity/local`; empty where the gateway itself acts. */
-  readonly parts: readonly string[];
+  /** `identity/local`, in the order in which they act; undefined: no part, the gateway itself acts. */
+  readonly parts: readonly string[] | undefined;
   /** Observe mode: refusals of this stage are recorded and not carried out. */
   readonly observed: boolean;
 }
@@ -47,8 +47,8 @@ function stageInForce({ stage, act, kinds, observable }: StageRow, config: Confi
   return { stage, act, kinds, parts: partsOf(stage, config), observed: observable && config.mode === 'observe' };
 }
 
-/** Which parts a stage asks. A stage without parts is the gateway's own work. */
-function partsOf(stage: StageName, config: Config): string[] {
+/** Which parts a stage asks; none where none is configured, undefined where the work is the gateway's own. */
+function partsOf(stage: StageName, config: Config): string[] | undefined {
   const names = (...parts: readonly (Config['risk'] | undefined)[]) =>
     parts.flatMap((part) => (part ? [`${part.component.kind}/${part.component.use}`] : []));
   switch (stage) {
@@ -80,7 +80,7 @@ function partsOf(stage: StageName, config: Config): string[] {
     case 'match':
     case 'label':
     case 'release':
-      return [];
+      return undefined;
   }
 }
 
@@ -121,9 +121,14 @@ function stageLines(stages: readonly StageInForce[]): string[] {
       stage,
       act,
       kinds.join(' '),
-      `${parts.length > 0 ? parts.join(', ') : 'the gateway itself'}${observed ? ' (observed only)' : ''}`,
+      `${actors(parts)}${observed ? ' (observed only)' : ''}`,
     ]),
   );
+}
+
+function actors(parts: readonly string[] | undefined): string {
+  if (parts === undefined) return 'the gateway itself';
+  return parts.length > 0 ? parts.join(', ') : 'nobody: no part is configured';
 }
 
 /** Lines of columns as wide as their widest cell. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { nearest } from '../lib/distance.ts';
 import { knownKeys } from './known-keys.ts';
 import type { JsonSchema } from './known-keys.ts';
-import { isSecretPlace, pathText } from './problem.ts';
+import { mayBeSecret, pathText } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { Path, Source } from './source.ts';
 
@@ -171,7 +171,7 @@ export function shown(value: unknown, path: Path): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (isSecretPlace(path)) return `a ${typeof value}`;
+  if (mayBeSecret(String(value), path)) return `a ${typeof value}`;
   const text = JSON.stringify(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

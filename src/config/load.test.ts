@@ -179,6 +179,8 @@ test('the value of a reference is never told, not even when it is wrong', async 
 test('a literal that may be a secret is not repeated in a problem', async () => {
   const told = await problems('identity: [ { use: api-key, keys: [ hunter2 ] } ]');
   assert.deepEqual(told, ['sallyport.yaml:1:37 identity[0].keys[0]: expected at least 8 characters, found a string']);
+  const url = 'ftp://me:hunter2@host/';
+  assert.match((await problems(`url: ${url}`))[0]!, /found a string$/);
 });
 
 test('a file that is not there is one problem with its remedy', async () => {

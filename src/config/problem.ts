@@ -38,7 +38,15 @@ export function inOrder(problems: readonly Problem[]): Problem[] {
 
 const SECRET_KEY = /token|secret|password|passphrase|key|authorization|credential|^headers$|^env$/i;
 
+// https://user:password@host, postgres://user:password@host
+const PASSWORD_IN_URL = /:\/\/[^/@\s]*:[^/@\s]+@/;
+
+/** Whether a string that stands there literally may be, or hold, a secret. References are none. */
+export function mayBeSecret(text: string, path: readonly (string | number)[]): boolean {
+  return !text.includes('${') && (isSecretPlace(path) || PASSWORD_IN_URL.test(text));
+}
+
 /** Whether a literal at this place may be a secret, going by the names of the keys above it. */
-export function isSecretPlace(path: readonly (string | number)[]): boolean {
+function isSecretPlace(path: readonly (string | number)[]): boolean {
   return path.some((step) => typeof step === 'string' && SECRET_KEY.test(step)) && path.at(-1) !== 'use';
 }

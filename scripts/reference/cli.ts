@@ -1,0 +1,27 @@
+/** docs/reference/cli.md: the commands' own help. */
+import { helpEndText } from '../../src/cli/command.ts';
+import { program } from '../../src/cli/cli.ts';
+import { EXIT_MEANING } from '../../src/cli/exit.ts';
+import { code, page, tableOf } from './markdown.ts';
+
+const LEAD = `What was asked for goes to standard output, everything else to standard error. \`--json\` prints what programs read. Colour appears on terminals only, and not where \`NO_COLOR\` is set.`;
+
+export function cliPage(): string {
+  const root = program();
+  const rows = root.commands.map((command) => [
+    `[${code(command.name())}](#sallyport-${command.name()})`,
+    command.summary(),
+  ]);
+  const codes = Object.entries(EXIT_MEANING).map(([number, meaning]) => [number, meaning]);
+  return page(
+    'Commands',
+    LEAD,
+    tableOf(['command', 'does'], rows),
+    tableOf(['exit code', 'means'], codes),
+    ...root.commands.flatMap((command) => {
+      command.configureHelp({ helpWidth: 100 });
+      const help = command.helpInformation().trimEnd();
+      return [`## sallyport ${command.name()}`, `\`\`\`text\n${help}\n\n${helpEndText(command)}\n\`\`\``];
+    }),
+  );
+}
