@@ -480,6 +480,23 @@ export function storeSuite(name: string, open: (clock: Clock) => Promise<Opened>
       });
     });
 
+    test('a later start forgets what ended days ago; fences grow all the same, and what lives is kept', async () => {
+      const fresh = await open(clock);
+      const first = fresh.store;
+      await first.uses.consume('sweep', 'nonce', clock.now() + 1);
+      const before = await first.leases.acquire('sweep', 'lease', 'me', 1);
+      await first.records.put('sweep', 'c', 'k', { value: '1', expected: 'any' });
+      clock.advance(HOUR / 2);
+      assert.equal(await (await fresh.reopen()).uses.consume('sweep', 'nonce', clock.now() + 1), false);
+      clock.advance(72 * HOUR);
+      const later = await fresh.reopen();
+      assert.equal(await later.uses.consume('sweep', 'nonce', clock.now() + 1), true);
+      const after = await later.leases.acquire('sweep', 'lease', 'me', 1);
+      assert.ok(before.ok && after.ok && after.lease.fence > before.lease.fence + 1);
+      assert.equal((await later.records.get('sweep', 'c', 'k'))?.value, '1');
+      await fresh.close();
+    });
+
     test('replicas that start at once on an empty database all open', async () => {
       const fresh = await open(clock);
       const others = await Promise.all([fresh.reopen(), fresh.reopen(), fresh.reopen()]);

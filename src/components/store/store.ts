@@ -10,6 +10,7 @@
  * - **Read your writes.** A read that begins after a write resolved sees it, in every process.
  * - **Time** is milliseconds since the Unix epoch, from the clock given at opening. Replicas keep their clocks together
  *   (NTP); where a skewed clock could do harm the promise says what holds.
+ * - **Nothing fills up.** What ended is removed: not before its promise allows, and within days.
  * - **Names** are well-formed, non-empty, free of NUL, and at most as many bytes of UTF-8 as `LIMITS` says; anything
  *   else throws a `StoreError` before anything is written.
  *

@@ -74,12 +74,16 @@ const numbersForBigints: CustomTypesConfig = {
 
 /** The schema exists, and a confirmed commit is on disk: else the contract's promise of durability would be a lie. */
 async function prepare(pool: Pool, schema: string): Promise<void> {
-  const { rows } = await pool.query<{ fsync: string; commit: string }>(
-    `select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit`,
+  const { rows } = await pool.query<{ fsync: string; commit: string; exists: boolean }>(
+    `select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit,
+       to_regnamespace($1) is not null as exists`,
+    [schema],
   );
   if (rows[0]?.fsync !== 'on' || rows[0].commit === 'off') {
     throw new StoreError('STORE_NOT_DURABLE', 'PostgreSQL runs with fsync or synchronous_commit off');
   }
+  // Asked first: `if not exists` wants the right to create even where there is nothing to create.
+  if (rows[0].exists) return;
   const create = `create schema if not exists ${schema}`;
   // Not safe against a racing twin; the second attempt then finds the schema.
   await pool.query(create).catch(() => pool.query(create));

@@ -8,18 +8,19 @@ import { definitionsIn } from './definitions.ts';
 import { leasesIn } from './leases.ts';
 import { migrate } from './migrations.ts';
 import { recordsIn } from './records.ts';
-import { keepSweeping } from './sweep.ts';
+import { keepSweeping, sweep } from './sweep.ts';
 import { usesIn } from './uses.ts';
 import { Watchers } from './watchers.ts';
 
 const HEALTHY_WITHIN = 2_000;
 
-/** Connects, migrates and opens. `connect` gets the function to call after each change. */
+/** Connects, migrates, sweeps and opens. `connect` gets the function to call after each change. */
 export async function openSqlStore(connect: (announce: Announce) => Promise<Database>, clock: Clock): Promise<Store> {
   const watchers = new Watchers();
   const db = await connect(watchers.announce);
   try {
     await migrate(db);
+    await sweep(db, clock);
   } catch (error) {
     await db.close();
     throw error;
