@@ -63,13 +63,13 @@ export interface OpenedCatalog extends Catalog {
 }
 
 export async function openCatalog(deps: CatalogDeps): Promise<OpenedCatalog> {
-  const keeping = new Keeping(deps.store, deps.log);
+  const keeping = new Keeping(deps.store, deps);
   const names = deps.servers.map(({ name }) => name);
   await keeping.recall(deps.tenant, names);
-  return new Rooms(deps, keeping);
+  return new LiveCatalog(deps, keeping);
 }
 
-class Rooms implements OpenedCatalog {
+class LiveCatalog implements OpenedCatalog {
   readonly #keeping: Keeping;
   readonly #views: Views;
   readonly #lists: Lists;

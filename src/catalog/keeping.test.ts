@@ -80,3 +80,16 @@ test('the inventory tells what servers declared, and when it was seen', async ()
   assert.equal(typeof a?.definitions[1]?.firstSeen, 'number');
   assert.deepEqual(b?.definitions, []);
 });
+
+test('a list that many sessions see is written once a minute', async () => {
+  const script: Script = { answer: () => toolList('x') };
+  const { catalog, store, clock } = await world({ a: script }, { settings: () => ({ isolation: 'session' }) });
+  const of = (session: string) => exchangeOf('tools/list', {}, { session });
+  for (const session of ['s1', 's2', 's3']) await resultOf(catalog, of(session));
+  await catalog.close();
+  assert.equal(store.seen.length, 2);
+  clock.advance(61_000);
+  await resultOf(catalog, of('s4'));
+  await catalog.close();
+  assert.equal(store.seen.length, 4);
+});

@@ -2,11 +2,13 @@
  * Every definition and surface that was seen goes to the store, with its history, off the way of those who asked for
  * it. What the store does not take is kept waiting within bounds and offered again; the gateway says so in its health.
  */
+import { createHash } from 'node:crypto';
 import type { Health } from '../gateway/component.ts';
-import type { Log, ServerSurface } from '../gateway/ports.ts';
+import type { Clock, Log, ServerSurface } from '../gateway/ports.ts';
 import type { Declared } from './definitions.ts';
 import { digestOf } from './definitions.ts';
 import { isObject, type JsonObject } from '../gateway/document.ts';
+import { Lru } from '../lib/lru.ts';
 import { own } from './kinds.ts';
 
 /** The part of the store that the catalog uses (components/store `Definitions`). */
@@ -41,21 +43,27 @@ interface Batch {
 
 const BATCH = 500;
 const MOST_WAITING = 200;
+const MOST_OFFERED = 4_096;
+const OFFERED_LATELY = 60_000;
 /** A batch that fails so often is at fault itself; those behind it must not wait for ever. */
 const MOST_FAILURES = 3;
 
 export class Keeping {
   readonly #store: DefinitionStore;
   readonly #log: Log;
+  readonly #clock: Clock;
+  /** What was offered lately, by digest: a hundred sessions of one server see the same list. */
+  readonly #offered = new Lru<string, number>(MOST_OFFERED);
   readonly #waiting: Batch[] = [];
   readonly #remembered = new Map<string, Remembered>();
   #writing: Promise<void> | undefined;
   #fault: string | undefined;
   #lost = 0;
 
-  constructor(store: DefinitionStore, log: Log) {
+  constructor(store: DefinitionStore, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
     this.#store = store;
     this.#log = log;
+    this.#clock = clock;
   }
 
   health(): Health {
@@ -64,8 +72,9 @@ export class Keeping {
     return { state: 'live' };
   }
 
-  /** Returns at once. */
+  /** Returns at once. The same list again within a minute is not written again. */
   offer(tenant: string, server: string, items: readonly Declared[]): void {
+    if (items.length === 0 || this.#lately(tenant, server, items)) return;
     for (const shown of batches(items)) this.#queue({ tenant, server, shown, failures: 0 });
   }
 
@@ -74,7 +83,7 @@ export class Keeping {
     this.#remembered.set(key(tenant, server), remembered);
     const body = Buffer.from(JSON.stringify(remembered));
     const digest = digestOf(body, JSON.parse(body.toString()) as JsonObject);
-    if (digest === undefined) return;
+    if (digest === undefined || this.#lately(tenant, server, [{ kind: 'server', name: server, digest }])) return;
     this.#queue({
       tenant,
       server,
@@ -101,6 +110,21 @@ export class Keeping {
   async settle(): Promise<void> {
     await this.#writing;
     if (this.#waiting.length > 0) await this.#write();
+  }
+
+  #lately(
+    tenant: string,
+    server: string,
+    items: readonly Pick<ShownDefinition, 'kind' | 'name' | 'digest'>[],
+  ): boolean {
+    const hash = createHash('sha256').update(JSON.stringify([tenant, server]));
+    for (const { kind, name, digest } of items) hash.update(JSON.stringify([kind, name, digest]));
+    const fingerprint = hash.digest('base64');
+    const now = this.#clock.monotonic();
+    const before = this.#offered.get(fingerprint);
+    if (before !== undefined && now - before < OFFERED_LATELY) return true;
+    this.#offered.set(fingerprint, now);
+    return false;
   }
 
   async #recallOne(tenant: string, server: string): Promise<void> {
@@ -151,6 +175,7 @@ export class Keeping {
   #lose(batch: Batch | undefined): void {
     if (batch === undefined) return;
     this.#lost += 1;
+    this.#offered.clear();
     this.#log.error({ server: batch.server, definitions: batch.shown.length }, 'definitions were not kept');
   }
 }

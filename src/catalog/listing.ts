@@ -65,7 +65,8 @@ export function listingOf(from: ListedFrom, pages: readonly Page[], leftOut: Lef
     offered: true,
     items,
     byName,
-    exposed: once(() => new Map(items.map((item) => [exposedName(server, item.name), item]))),
+    // should two names ever meet, the first counts, as in the list
+    exposed: once(() => new Map(items.toReversed().map((item) => [exposedName(server, item.name), item]))),
     templates: once(() => (kind === 'template' ? templatesOf(items) : [])),
     extras,
     hasMeta,

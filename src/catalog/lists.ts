@@ -139,8 +139,9 @@ export function nameAt(endpoint: Endpoint, { server, kind, name }: Pick<Declared
   return renamed ? exposedName(server, name) : name;
 }
 
-function hasCursor(exchange: Exchange): boolean {
-  return own(own(exchange.opening.doc.value, 'params'), 'cursor') !== undefined;
+/** Some clients write `null` for "none". */
+export function hasCursor(exchange: Exchange): boolean {
+  return (own(own(exchange.opening.doc.value, 'params'), 'cursor') ?? null) !== null;
 }
 
 function bits(permitted: readonly boolean[]): string {

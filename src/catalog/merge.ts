@@ -4,6 +4,7 @@ import type { Exchange } from '../gateway/exchange.ts';
 import type { Clock, Log, Upstreams } from '../gateway/ports.ts';
 import { answered, failed, methodUnknown, resultMessage, type Answer } from './answer.ts';
 import { own } from './kinds.ts';
+import { hasCursor } from './lists.ts';
 import { everyTask, type SealedTask, type SealTask } from './tasks.ts';
 import type { View } from './view.ts';
 import type { Views } from './views.ts';
@@ -59,7 +60,7 @@ export class Merge {
   }
 
   async #listTasks(exchange: Exchange, servers: readonly string[]): Promise<Answer> {
-    if (own(own(exchange.opening.doc.value, 'params'), 'cursor') !== undefined) {
+    if (hasCursor(exchange)) {
       return failed('cursor_invalid', 'lists are handed out whole, so every cursor is foreign');
     }
     const views = this.#connected(exchange, servers).filter((view) => legacyWith(view, 'tasks'));
