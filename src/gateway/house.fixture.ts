@@ -557,3 +557,27 @@ function consumeOnce(): House['consume'] {
 function logInto(errors: object[]): Log {
   return { debug() {}, info() {}, warn() {}, error: (fields) => void errors.push(fields) };
 }
+
+// ---- what tests ask --------------------------------------------------------------------------------------------
+
+/** How it ended: the reason of a refusal or failure, or what else was said. */
+export async function fate(sent: Sent): Promise<string> {
+  const { what, verdict } = await sent.over;
+  return verdict?.reason ?? what;
+}
+
+/** The stages at which something was refused, as audit has it. */
+export function stops(records: readonly AuditRecord[]): string[] {
+  return records.flatMap((record) =>
+    record.type === 'refusal' ? [`${record.direction}:${record.stage} ${record.reason}`] : [],
+  );
+}
+
+/** The same bound stage, doing something else. */
+export function instead(
+  direction: 'inward' | 'outward',
+  name: BoundStage['stage'],
+  run: BoundStage['run'],
+): Required<Pick<HouseOptions, 'stages'>> {
+  return { stages: (way, stage) => (way === direction && stage.stage === name ? { ...stage, run } : stage) };
+}
