@@ -52,5 +52,22 @@ export function statusText({ servers, ...rest }: Record<string, unknown>): strin
 
 function plain(value: unknown): string {
   if (value === undefined || value === null) return '-';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (Array.isArray(value)) return value.map(plain).join(', ');
+  if (typeof value !== 'object') return typeof value === 'string' ? value : JSON.stringify(value);
+  if ('parts' in value) return health(value as Health);
+  return Object.values(value).map(plain).join(' ');
+}
+
+interface Health {
+  readonly ready: boolean;
+  readonly parts: readonly { readonly part: string; readonly state: string; readonly detail?: string }[];
+}
+
+/** Parts that are live need no words. */
+function health({ ready, parts }: Health): string {
+  const ailing = parts.filter(({ state }) => state !== 'live');
+  return [
+    ready ? 'ready' : 'not ready',
+    ...ailing.map(({ part, state, detail }) => `${part} is ${state}: ${detail}`),
+  ].join(', ');
 }
