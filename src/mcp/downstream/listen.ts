@@ -215,7 +215,9 @@ function take(
   if (route !== undefined) return route(request, response);
   const origin = request.headers.origin;
   const friendly =
-    origin !== undefined && deps.rules.originAllowed(origin, request.headers.host) && deps.rules.hostAllowed(request.headers.host);
+    origin !== undefined &&
+    deps.rules.originAllowed(origin, request.headers.host) &&
+    deps.rules.hostAllowed(request.headers.host);
   const out = new Outgoing(response, friendly ? corsHeaders(origin) : [], settings.outgoing ?? OUTGOING);
   if (request.method === 'OPTIONS' && friendly) return out.empty(204, preflightHeaders(request));
   enter(request, path, out, bind, settings, deps);

@@ -1,5 +1,5 @@
 /** TLS of a listener: files read at the start and again when they change, so that renewal needs no restart. */
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Server as TlsServer, ServerOptions } from 'node:https';
 import type { Log } from '../../gateway/ports.ts';
@@ -41,17 +41,31 @@ function secrets(settings: TlsSettings): Pick<ServerOptions, 'cert' | 'key' | 'c
  */
 export function keepFresh(server: Server, settings: TlsSettings, log: Log): () => void {
   const files = [settings.cert, settings.key, ...(settings.clientCa === undefined ? [] : [settings.clientCa])];
-  const renew = (): void => {
-    try {
-      const minVersion = settings.minVersion ?? 'TLSv1.3';
-      (server as TlsServer).setSecureContext({ ...secrets(settings), minVersion });
-      log.info({ cert: settings.cert }, 'TLS certificate reloaded');
-    } catch (error) {
-      log.warn({ cert: settings.cert, err: error }, 'TLS certificate not reloaded; the one in force stays');
-    }
+  let seen = stampOf(files);
+  const look = (): void => {
+    const stamp = stampOf(files);
+    if (stamp === seen) return;
+    seen = stamp;
+    renew(server, settings, log);
   };
-  for (const file of files) watchFile(file, { interval: settings.reload ?? RELOAD, persistent: false }, renew);
-  return () => {
-    for (const file of files) unwatchFile(file, renew);
-  };
+  const timer = setInterval(look, settings.reload ?? RELOAD).unref();
+  return () => clearInterval(timer);
+}
+
+function renew(server: Server, settings: TlsSettings, log: Log): void {
+  try {
+    const minVersion = settings.minVersion ?? 'TLSv1.3';
+    (server as TlsServer).setSecureContext({ ...secrets(settings), minVersion });
+    log.info({ cert: settings.cert }, 'TLS certificate reloaded');
+  } catch (error) {
+    log.warn({ cert: settings.cert, err: error }, 'TLS certificate not reloaded; the one in force stays');
+  }
+}
+
+/** Changes when a file is written, replaced or gone. */
+function stampOf(files: readonly string[]): string {
+  return files
+    .map((file) => statSync(file, { throwIfNoEntry: false }))
+    .map((stat) => (stat === undefined ? 'gone' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`))
+    .join(' ');
 }
