@@ -1,8 +1,10 @@
 /** Reading one page of a server's list: definitions with the bytes in which the server wrote them. */
+import { createHash } from 'node:crypto';
 import { isObject, type Doc, type Json, type JsonObject, type Path, type Span } from '../gateway/document.ts';
 import type { Definition, DefinitionKind } from '../gateway/exchange.ts';
 import { UpstreamFault } from '../gateway/ports.ts';
 import { canonicalDigest } from '../lib/canonical-json.ts';
+import { Lru } from '../lib/lru.ts';
 import { isCleanName } from '../mcp/codec/json.ts';
 import { KINDS, own } from './kinds.ts';
 
@@ -70,8 +72,20 @@ function declared(server: string, kind: DefinitionKind, doc: Doc, path: Path, va
   return { server, kind, name, digest, body, value, nameAt };
 }
 
+/** Digests by the hash of the bytes they were made of: canonical form costs many times as much, and lists come again and again. */
+const digests = new Lru<string, string>(50_000);
+
 /** SHA-256 over the whole declaration (RFC 8785), with every digit of large integers: two schemas never share a digest. */
 export function digestOf(body: Buffer, value: Json): string | undefined {
+  const bytes = createHash('sha256').update(body).digest('base64');
+  const known = digests.get(bytes);
+  if (known !== undefined) return known;
+  const digest = canonical(body, value);
+  if (digest !== undefined) digests.set(bytes, digest);
+  return digest;
+}
+
+function canonical(body: Buffer, value: Json): string | undefined {
   try {
     return canonicalDigest(/[0-9]{16}/.test(body.toString('latin1')) ? exact(body) : value);
   } catch {

@@ -75,14 +75,14 @@ test('tasks of all servers stand in one list, with handles in place of ids and e
 test('changed roots are told to the connected legacy servers of the endpoint', async () => {
   const { catalog, upstreams } = await world({ a: {}, b: {}, modern: { era: 'modern' } });
   await catalog.surface({ kind: 'joint' }, hop, FAR);
-  const outlet = { event: assert.fail, ask: assert.fail, close: assert.fail, fail: assert.fail };
-  catalog.open(
-    exchangeOf('notifications/roots/list_changed', {}, { ...legacy, endpoint: only('b') }),
-    outlet,
-    undefined,
-  );
-  catalog.open(exchangeOf('notifications/roots/list_changed', {}, legacy), outlet, undefined);
+  const roots = 'notifications/roots/list_changed';
+  const told: unknown[] = [];
+  const note = (...what: unknown[]): void => void told.push(what);
+  const outlet = { event: note, ask: note, close: note, fail: note };
+  catalog.open(exchangeOf(roots, {}, { ...legacy, endpoint: only('b') }), outlet, undefined);
+  catalog.open(exchangeOf(roots, {}, legacy), outlet, undefined);
   await new Promise(setImmediate);
+  assert.deepEqual(told, []);
   assert.deepEqual(
     upstreams.notified.map(({ server }) => server),
     ['b', 'a', 'b'],
