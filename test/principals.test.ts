@@ -17,22 +17,27 @@ interface Caller {
   session?: string;
 }
 
+/** Ends with the test: news that belong to no request go to a principal's only session, or to nobody. */
+type SignedIn = Caller & AsyncDisposable;
+
 interface Reply {
   status: number;
   result?: Record<string, unknown>;
   error?: { code: number; message: string };
 }
 
-describe('what one principal has, another', () => {
+describe('what one principal has, another', { timeout: 30_000 }, () => {
   const started = new AsyncDisposableStack();
   let gateway: Gateway;
 
   before(async () => {
     const running = await startGateway({
-      identity: [{ use: CALLERS }],
+      identity: [{ use: 'local' }, { use: CALLERS }],
       servers: {
         faulty: { command: process.execPath, args: [FAULTY] },
         everything: { command: EVERYTHING, args: [] },
+        shared: { command: process.execPath, args: [FAULTY], isolation: 'shared' },
+        'shared-everything': { command: EVERYTHING, args: [], isolation: 'shared' },
         modern: stdioCommand('modern'),
       },
     });
@@ -41,8 +46,8 @@ describe('what one principal has, another', () => {
   after(() => started.disposeAsync());
 
   test('cannot use its session, nor end it', async () => {
-    const alice = await signIn('alice', 'faulty');
-    const thief = { ...alice, token: 'bob-token' };
+    await using alice = await signIn('alice', 'faulty');
+    const thief = { token: 'bob-token', session: alice.session! };
     assert.equal((await call(thief, 'faulty', 1, 'echo', { text: 'hers' })).status, 404);
     assert.equal((await send(thief, 'faulty', { method: 'DELETE' })).status, 404);
     assert.equal((await send(thief, 'faulty', { method: 'GET' })).status, 404);
@@ -50,7 +55,8 @@ describe('what one principal has, another', () => {
   });
 
   test('gets its own answer to the same id at the same moment', async () => {
-    const [alice, bob] = await Promise.all([signIn('alice', 'faulty'), signIn('bob', 'faulty')]);
+    await using alice = await signIn('alice', 'faulty');
+    await using bob = await signIn('bob', 'faulty');
     const [hers, his] = await Promise.all([
       call(alice, 'faulty', 7, 'echo', { text: 'of Alice' }),
       call(bob, 'faulty', 7, 'echo', { text: 'of Bob' }),
@@ -60,21 +66,37 @@ describe('what one principal has, another', () => {
     assert.notEqual(textOf(hers).split(':')[0], textOf(his).split(':')[0], 'each has a process of its own');
   });
 
-  test('cannot cancel its request by the same id', async () => {
-    const [alice, bob] = await Promise.all([signIn('alice', 'everything'), signIn('bob', 'everything')]);
-    const running = call(alice, 'everything', 8, 'trigger-long-running-operation', { duration: 0.6, steps: 2 });
-    const cancel = { method: 'notifications/cancelled', params: { requestId: 8 } };
-    assert.equal((await post(bob, 'everything', cancel)).status, 202);
-    assert.match(textOf(await running), /completed/);
+  test('gets its own answer from a process that both share', async () => {
+    await using alice = await signIn('alice', 'shared');
+    await using bob = await signIn('bob', 'shared');
+    const [hers, his] = await Promise.all([
+      call(alice, 'shared', 7, 'echo', { text: 'of Alice' }),
+      call(bob, 'shared', 7, 'echo', { text: 'of Bob' }),
+    ]);
+    assert.match(textOf(hers), /of Alice$/);
+    assert.match(textOf(his), /of Bob$/);
+    assert.equal(textOf(hers).split(':')[0], textOf(his).split(':')[0]);
   });
 
+  for (const server of ['everything', 'shared-everything']) {
+    test(`cannot cancel its request by the same id (${server})`, async () => {
+      await using alice = await signIn('alice', server);
+      await using bob = await signIn('bob', server);
+      const running = call(alice, server, 8, 'trigger-long-running-operation', { duration: 0.6, steps: 2 });
+      const cancel = { method: 'notifications/cancelled', params: { requestId: 8 } };
+      assert.equal((await post(bob, server, cancel)).status, 202);
+      assert.match(textOf(await running), /completed/);
+    });
+  }
+
   test('does not hear its news on a stream', async () => {
-    const [alice, bob] = await Promise.all([signIn('alice', 'faulty'), signIn('bob', 'faulty')]);
+    await using alice = await signIn('alice', 'faulty');
+    await using bob = await signIn('bob', 'faulty');
     await using hers = await stream(await send(alice, 'faulty', { method: 'GET' }));
     await using his = await stream(await send(bob, 'faulty', { method: 'GET' }));
-    await call(alice, 'faulty', 9, 'tell', { text: 'news for Alice' });
+    textOf(await call(alice, 'faulty', 9, 'tell', { text: 'news for Alice' }));
     assert.match(await hers.next(), /news for Alice/);
-    await call(bob, 'faulty', 9, 'tell', { text: 'news for Bob' });
+    textOf(await call(bob, 'faulty', 9, 'tell', { text: 'news for Bob' }));
     assert.match(await his.next(), /news for Bob/);
   });
 
@@ -93,7 +115,8 @@ describe('what one principal has, another', () => {
   });
 
   test('cannot see, read or cancel its tasks', async () => {
-    const [alice, bob] = await Promise.all([signIn('alice', 'everything'), signIn('bob', 'everything')]);
+    await using alice = await signIn('alice', 'everything');
+    await using bob = await signIn('bob', 'everything');
     const params = { name: 'simulate-research-query', arguments: { topic: 'doors' }, task: { ttl: 60_000 } };
     const { result } = await post(alice, 'everything', { id: 1, method: 'tools/call', params });
     const { taskId } = (result as { task: { taskId: string } }).task;
@@ -106,7 +129,7 @@ describe('what one principal has, another', () => {
     assert.equal(still.result?.['status'], 'working');
   });
 
-  async function signIn(name: string, server: string): Promise<Caller> {
+  async function signIn(name: string, server: string): Promise<SignedIn> {
     const capabilities = { tasks: { requests: { tools: { call: {} } } } };
     const params = { protocolVersion: '2025-11-25', capabilities, clientInfo: { name, version: '1.0.0' } };
     const caller = { token: `${name}-token` };
@@ -117,7 +140,10 @@ describe('what one principal has, another', () => {
     assert.match(await response.text(), /protocolVersion/);
     const signedIn = { ...caller, session: response.headers.get('mcp-session-id')! };
     await post(signedIn, server, { method: 'notifications/initialized' });
-    return signedIn;
+    return {
+      ...signedIn,
+      [Symbol.asyncDispose]: async () => void (await send(signedIn, server, { method: 'DELETE' })),
+    };
   }
 
   function call(caller: Caller, server: string, id: number, name: string, args: object): Promise<Reply> {
