@@ -9,7 +9,7 @@ import type { Path, Source } from './source.ts';
 
 export interface Effective {
   readonly tree: Readonly<Record<string, unknown>>;
-  /** By path of each leaf: `sallyport.yaml:4:11`, or `default`. */
+  /** By path of each leaf: `sallyport.yaml:4:11`, `command line`, or `default`. */
   readonly origins: ReadonlyMap<string, string>;
 }
 
@@ -20,6 +20,7 @@ export function effectiveTree(source: Source, schema: JsonSchema, data: string):
   const origins = new Map<string, string>();
   const origin = (path: Path, written: boolean) => {
     if (!written) return 'default';
+    if (source.set.includes(String(path[0]))) return 'command line';
     const { line, column } = source.place(path);
     return `${source.file}:${line}:${column}`;
   };

@@ -6,6 +6,7 @@ import type { Explanation } from './explain.ts';
 import { checkText } from './load.ts';
 
 const YAML = `mode: observe
+url: https://me:hunter2@gateway.example.com
 servers:
   git:
     url: "https://git.example.com/mcp"

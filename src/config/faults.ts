@@ -171,8 +171,8 @@ export function shown(value: unknown, path: Path): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (mayBeSecret(String(value), path)) return `a ${typeof value}`;
   const text = JSON.stringify(value);
+  if (mayBeSecret(text, path)) return `a ${typeof value}`;
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 

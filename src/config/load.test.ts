@@ -279,6 +279,7 @@ test('what the command line sets stands before the file and is checked as the fi
   const result = await checkText('listen: 127.0.0.1:9', FILE, BOX, { env: ENV, set });
   assert.ok(result.ok);
   assert.deepEqual(result.config.listen, [{ kind: 'tcp', host: '127.0.0.1', port: 0 }]);
+  assert.equal(result.effective.origins.get('listen'), 'command line');
   const open = await checkText('', FILE, BOX, { env: ENV, set: { listen: '0.0.0.0:80' } });
   assert.ok(!open.ok);
   assert.match(problemText(open.problems[0]!), /listen: expected tls/);

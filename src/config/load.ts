@@ -85,9 +85,14 @@ export async function checkText(
 }
 
 function overlaid(source: Source, set: Readonly<Record<string, unknown>>): Source {
-  if (Object.keys(set).length === 0) return source;
+  const keys = Object.keys(set);
+  if (keys.length === 0) return source;
   const { value } = source;
-  return { ...source, value: typeof value === 'object' && value !== null ? { ...value, ...set } : (value ?? set) };
+  return {
+    ...source,
+    set: keys,
+    value: typeof value === 'object' && value !== null ? { ...value, ...set } : (value ?? set),
+  };
 }
 
 interface Context {

@@ -10,6 +10,8 @@ export interface Source {
   readonly value: unknown;
   /** Where the value at `path` stands; where it is missing, the nearest thing around it. */
   place(path: Path): Place;
+  /** Top-level keys that the command line set: they stand in no file. */
+  readonly set: readonly string[];
   /** Where the key stands that `path` ends in. */
   keyPlace(path: Path): Place;
 }
@@ -68,7 +70,7 @@ function located(file: string, document: Document, lines: LineCounter, value: un
     const start = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
     return start === undefined ? place(path.slice(0, -1)) : at(lines, start);
   };
-  return { file, value, place: (path) => (nodeAt(path) ? place(path) : keyPlace(path)), keyPlace };
+  return { file, value, set: [], place: (path) => (nodeAt(path) ? place(path) : keyPlace(path)), keyPlace };
 }
 
 function pairOf(map: Node | undefined, key: string | number | undefined): Pair | undefined {

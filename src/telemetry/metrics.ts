@@ -84,8 +84,7 @@ export function createMetrics({ clock, sessions, servers }: MetricsSources): Met
   const closeDelay = eventLoopDelay(registry);
 
   const watches = new WeakMap<Exchange, Watch>();
-  const known = (server: string | undefined) =>
-    server === undefined ? 'none' : servers().some((one) => one.server === server) ? server : 'other';
+  const known = serverLabel(servers);
 
   return {
     contentType: registry.contentType,
@@ -121,6 +120,16 @@ export function createMetrics({ clock, sessions, servers }: MetricsSources): Met
       durations.observe({ method }, (now - watch.start) / 1000);
       if (waited) added.observe({ method }, Math.max(0, now - watch.start - watch.elsewhere) / 1000);
     },
+  };
+}
+
+/** The label of a server. What is configured is asked only when a name is not known yet: this runs for every exchange. */
+function serverLabel(servers: () => readonly ServerStatus[]): (server: string | undefined) => string {
+  let names = new Set<string>();
+  return (server) => {
+    if (server === undefined) return 'none';
+    if (!names.has(server)) names = new Set(servers().map((status) => status.server));
+    return names.has(server) ? server : 'other';
   };
 }
 
