@@ -2,6 +2,7 @@
  * What one key stands for: one connection at a time, started once however many wait for it, started again after a
  * crash, ended when nobody needs it. Listeners and what the server was told outlive the connection.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Exchange, Message } from '../../gateway/exchange.ts';
 import type { Doc, Json, JsonObject } from '../../gateway/document.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
@@ -38,6 +39,12 @@ export interface ChannelDeps {
   ended(key: string): void;
 }
 
+interface Listened {
+  readonly connection: Connection;
+  readonly wanted: ListenFilter;
+  readonly honoured: Promise<ListenFilter>;
+}
+
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 30_000;
 const HEALTHY_MS = 60_000;
@@ -56,6 +63,7 @@ export class Channel implements Quay {
   readonly #ends: Promise<void>[] = [];
   readonly #superseded: Connection[] = [];
   #connection: Connection | undefined;
+  #listened: Listened | undefined;
   #starting: Promise<Connection> | undefined;
   #attempt = 0;
   #requests = 0;
@@ -167,14 +175,26 @@ export class Channel implements Quay {
     if (!this.#attached.delete(attached)) return;
     this.#lastUse = this.#deps.clock.monotonic();
     if (this.#draining) return this.#endIfUnused();
-    void this.#connection?.listen(this.#wanted()).catch(() => undefined);
+    if (this.#connection !== undefined) this.#listen(this.#connection).catch(() => undefined);
   }
 
   /** Tells the server what all listeners together want; resolves with what it honours. */
   async relisten(): Promise<ListenFilter> {
     const live = this.#connection;
-    const connection = live ?? (await this.connected(undefined));
-    return connection.listen(this.#wanted());
+    return this.#listen(live ?? (await this.connected(undefined)));
+  }
+
+  /** What is in force already, or on its way, is not asked for twice. */
+  #listen(connection: Connection): Promise<ListenFilter> {
+    const wanted = this.#wanted();
+    const last = this.#listened;
+    if (last?.connection === connection && isDeepStrictEqual(last.wanted, wanted)) return last.honoured;
+    const honoured = connection.listen(wanted);
+    this.#listened = { connection, wanted, honoured };
+    honoured.catch(() => {
+      if (this.#listened?.honoured === honoured) this.#listened = undefined;
+    });
+    return honoured;
   }
 
   /** Takes no part in anything new; ends with its last call. */
@@ -263,7 +283,7 @@ export class Channel implements Quay {
     this.#lastUse = this.#readySince;
     this.lastSuccess = this.#deps.clock.now();
     this.lastError = undefined;
-    if (this.#attached.size > 0) connection.listen(this.#wanted()).catch(() => undefined);
+    if (this.#attached.size > 0) this.#listen(connection).catch(() => undefined);
     return connection;
   }
 

@@ -39,6 +39,8 @@ export class LegacyConnection implements Connection {
   readonly #wire: LegacyWire;
   readonly #deps: LegacyDeps;
   #surface: ServerSurface | undefined;
+  #wanted: readonly string[] = [];
+  #subscribing: Promise<readonly string[]> = Promise.resolve([]);
 
   constructor(board: Switchboard, wire: LegacyWire, deps: LegacyDeps) {
     this.#board = board;
@@ -88,7 +90,8 @@ export class LegacyConnection implements Connection {
   }
 
   async listen(filter: ListenFilter): Promise<ListenFilter> {
-    const subscriptions = await this.#subscribe(filter.resourceSubscriptions);
+    this.#wanted = filter.resourceSubscriptions;
+    const subscriptions = await this.#reconcile();
     const { capabilities } = this.surface;
     const changes = (kind: string) => member(capabilities[kind], 'listChanged') === true;
     return {
@@ -103,6 +106,13 @@ export class LegacyConnection implements Connection {
   async end(): Promise<void> {
     await this.#wire.end();
     this.#board.failAll('upstream_lost', 'the connection was ended');
+  }
+
+  /** One after the other: two at once would subscribe twice. */
+  #reconcile(): Promise<readonly string[]> {
+    const subscribed = this.#subscribing.then(() => this.#subscribe(this.#wanted));
+    this.#subscribing = subscribed;
+    return subscribed;
   }
 
   /** Brings what the server was told in line with what is wanted; resolves with what it accepted. */
@@ -137,6 +147,12 @@ export class LegacyConnection implements Connection {
     return answerTo(method, start, (call) => void this.#board.forget(call), milliseconds);
   }
 
+  /** One session's word must not end what others listen to. */
+  #unsubscribed(uri: string): void {
+    this.#deps.memory.subscribed.delete(uri);
+    if (this.#wanted.includes(uri)) void this.#reconcile();
+  }
+
   #remembering(exchange: Exchange, sink: Sink): Sink {
     const params = member(exchange.opening.doc.value, 'params');
     const { memory } = this.#deps;
@@ -149,7 +165,7 @@ export class LegacyConnection implements Connection {
       case 'resources/subscribe':
         return closingSeen(sink, ({ payload }) => void (payload === 'result' && memory.subscribed.add(uri)));
       case 'resources/unsubscribe':
-        return closingSeen(sink, ({ payload }) => void (payload === 'result' && memory.subscribed.delete(uri)));
+        return closingSeen(sink, ({ payload }) => void (payload === 'result' && this.#unsubscribed(uri)));
       default:
         return sink;
     }
