@@ -305,11 +305,11 @@ export function countingLimits(): Limits & { taken(): number } {
 
 function bodyText(method: string, params: JsonObject, { raw, id, era = 'modern' }: SendOptions): string {
   if (raw !== undefined) return raw;
-  const notification = methodRow('agent', method)?.wire === 'notification';
+  const answered = (methodRow('agent', method)?.wire ?? 'request') === 'request';
   const own = era === 'modern' ? { _meta: { 'io.modelcontextprotocol/protocolVersion': MODERN } } : {};
   return JSON.stringify({
     jsonrpc: '2.0',
-    ...(notification ? {} : { id: id ?? 1 }),
+    ...(answered ? { id: id ?? 1 } : {}),
     method,
     params: { ...own, ...params },
   });

@@ -36,7 +36,7 @@ verifies('limit.bounded', 'what a slow limit gives to a call that ended meanwhil
   const counted = countingLimits();
   const { promise, resolve } = Promise.withResolvers<void>();
   const slow: Limits = {
-    reading: counted.reading,
+    reading: (...about) => counted.reading(...about),
     opening: (exchange) => promise.then(() => counted.opening(exchange)),
   };
   const test = await testHouse({ parts: { limits: [slow] } });
