@@ -31,14 +31,6 @@ export class Views {
     return this.#settings.has(server);
   }
 
-  settings(server: string): ServerSettings | undefined {
-    return this.#settings.get(server);
-  }
-
-  get size(): number {
-    return this.#held.size;
-  }
-
   of(server: string, hop: Hop): View {
     const key = this.#key(server, hop);
     const held = this.#held.get(key) ?? this.#make(server, hop);
