@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { blocksOf, guideTests } from './docs.ts';
+
+const guide = new URL('../docs/guide/components.md', import.meta.url);
+guideTests(guide);
+
+test('the parts of the guide are those of the example', () => {
+  for (const file of ['my-policy.ts', 'my-inspection.ts']) {
+    const shown = blocksOf(readFileSync(guide, 'utf8')).find(({ info }) => info === `ts ${file}`);
+    assert.equal(shown?.text, readFileSync(new URL(`../examples/own-parts/${file}`, import.meta.url), 'utf8'));
+  }
+});
