@@ -456,6 +456,8 @@ export function asking(method: string, params: JsonObject = {}): Message {
 
 export const answerEmpty: Script = ({ exchange, outlet }) => outlet.close(result(exchange.row.method));
 export const hang: Script = () => undefined;
+/** A notification has no answer. */
+const answerRequests: Script = (call) => (call.exchange.row.wire === 'request' ? answerEmpty(call) : undefined);
 
 function answererOf(name: string, journal: string[], calls: Call[], script: Script): Answerer {
   return {
@@ -479,15 +481,14 @@ function answererOf(name: string, journal: string[], calls: Call[], script: Scri
 
 function ownAnswers(journal: string[], own: Call[]): Record<string, Answerer> {
   const rows = METHODS.filter((row) => row.opener === 'agent' && row.answers === 'gateway' && row.wire !== 'http');
-  const quiet = (row: MethodRow): Script => (row.wire === 'request' ? answerEmpty : hang);
-  return Object.fromEntries(rows.map((row) => [row.method, answererOf(row.method, journal, own, quiet(row))]));
+  return Object.fromEntries(rows.map((row) => [row.method, answererOf(row.method, journal, own, answerRequests)]));
 }
 
 const SERVERS = ['files', 'web', 'unapproved'];
 
 function testCatalog(journal: string[], own: Call[]): Catalog {
   const catalog: Partial<Catalog> = {
-    ...answererOf('catalog', journal, own, answerEmpty),
+    ...answererOf('catalog', journal, own, answerRequests),
     servers: ({ ...endpoint }) => {
       journal.push('catalog.servers');
       if (endpoint.kind === 'joint') return ['files', 'web'];
