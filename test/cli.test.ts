@@ -185,6 +185,15 @@ describe('launcher', () => {
     child.kill('SIGTERM');
     assert.equal((await ended(child)).code, 0);
   });
+
+  test('Ctrl-C, which reaches launcher and gateway both, drains and ends with 0', async () => {
+    const config = await file('interrupted.yaml', `data: ${join(folder, 'interrupted')}\nlisten: 127.0.0.1:0\n`);
+    const child = start(['up', '--config', config]);
+    await firstLine(child);
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    assert.equal((await ended(child)).code, 0);
+  });
 });
 
 describe('a running gateway', () => {

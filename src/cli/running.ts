@@ -1,5 +1,4 @@
 /** A gateway in the foreground, from configuration to the last signal. */
-import { once } from 'node:events';
 import type { Loaded } from '../config/load.ts';
 import type { Log } from '../gateway/ports.ts';
 import { startGateway } from '../compose.ts';
@@ -23,15 +22,29 @@ export async function runGateway({ loaded, file, set, ready }: RunOptions): Prom
   const log = createLog(loaded.config.log);
   const gateway = await startGateway(loaded, { log });
   const watch = file === undefined ? undefined : watched(gateway, { loaded, file, log, ...(set && { set }) });
+  const stop = toldToStop();
   ready(gateway);
-  const [signal] = (await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])) as [string];
+  const signal = await stop;
   log.info({ signal }, 'draining');
-  const atOnce = () => process.exit(EXIT.problem);
-  process.once('SIGTERM', atOnce).once('SIGINT', atOnce);
   watch?.close();
   await gateway.close();
-  process.off('SIGTERM', atOnce).off('SIGINT', atOnce);
   return EXIT.ok;
+}
+
+// Ctrl-C reaches the launcher and the gateway, and the launcher passes it on: two so close together are one.
+const SAME_SIGNAL_MS = 500;
+
+/** The first SIGTERM or SIGINT. A later one ends the process at once, whatever is under way. */
+function toldToStop(): Promise<string> {
+  return new Promise((resolve) => {
+    let first: number | undefined;
+    const onSignal = (signal: string) => {
+      first ??= performance.now();
+      if (performance.now() - first > SAME_SIGNAL_MS) process.exit(EXIT.problem);
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  });
 }
 
 interface Watched {

@@ -1,7 +1,10 @@
 /** What each value alone does not show: settings that do not go together. */
 import { isLoopback } from './address.ts';
-import type { Written } from './schema.ts';
+import type { Config } from './config.ts';
+import { places } from './places.ts';
 import type { Path } from './source.ts';
+
+type Settled = Omit<Config, 'digest'>;
 
 interface Conflict {
   readonly path: Path;
@@ -9,18 +12,18 @@ interface Conflict {
   readonly found: string;
 }
 
-export function conflicts(written: Written): Conflict[] {
-  return [...openListeners(written), ...clientCertificates(written)];
+export function conflicts(config: Settled): Conflict[] {
+  return [...openListeners(config), ...clientCertificates(config), ...socketTooLong(config)];
 }
 
-function openListeners({ listen, tls, plain }: Written): Conflict[] {
-  const open = [listen].flat().filter((one) => !isLoopback(one));
+function openListeners({ listen, tls, plain }: Settled): Conflict[] {
+  const open = listen.filter((one) => !isLoopback(one));
   if (open.length === 0 || tls !== undefined || plain) return [];
   const found = 'an address that other machines reach, without TLS';
   return [{ path: ['listen'], expected: 'tls, or plain: true spelled out, for an address off loopback', found }];
 }
 
-function clientCertificates({ tls }: Written): Conflict[] {
+function clientCertificates({ tls }: Settled): Conflict[] {
   if (!tls?.clientCertRequired || tls.clientCa !== undefined) return [];
   return [
     {
@@ -29,4 +32,14 @@ function clientCertificates({ tls }: Written): Conflict[] {
       found: 'no authority to check them against',
     },
   ];
+}
+
+// sun_path holds 104 bytes on macOS and 108 on Linux, its end included.
+const LONGEST_SOCKET = 103;
+
+function socketTooLong({ data }: Settled): Conflict[] {
+  const length = Buffer.byteLength(places(data).socket);
+  if (length <= LONGEST_SOCKET) return [];
+  const expected = `a folder whose socket has a path of at most ${LONGEST_SOCKET} bytes`;
+  return [{ path: ['data'], expected, found: `one of ${length}` }];
 }

@@ -147,6 +147,11 @@ const GOLDEN: readonly [title: string, yaml: string, ...messages: string[]][] = 
     'tls: { cert: "-----BEGIN CERTIFICATE-----", key: "-----BEGIN PRIVATE KEY-----", clientCertRequired: true }',
     '1:101 tls.clientCertRequired: expected tls.clientCa with it, found no authority to check them against',
   ],
+  [
+    'a folder too deep for a socket',
+    `data: /${'d'.repeat(100)}`,
+    '1:7 data: expected a folder whose socket has a path of at most 103 bytes, found one of 116',
+  ],
   ['a text that is no mapping', 'just text', '1:1 expected a mapping, found "just text"'],
 ];
 

@@ -17,7 +17,6 @@ import type { Problem } from './problem.ts';
 import { resolveReferences } from './references.ts';
 import type { Resolved } from './references.ts';
 import { configSchema } from './schema.ts';
-import type { Written } from './schema.ts';
 import { settle } from './settle.ts';
 import { readYaml } from './source.ts';
 import type { Path, Source } from './source.ts';
@@ -78,10 +77,11 @@ export async function checkText(
   const checked = schema.safeParse(resolved.value);
   const faults = [...resolved.faults, ...own.faults].map((fault) => placed(fault, source));
   const issues = checked.success ? [] : issuesOf(checked.error, source, json, [...resolved.faults, ...own.faults]);
-  const clashes = checked.success ? conflicts(checked.data).map((fault) => placed(fault, source)) : [];
+  const config = checked.success ? settle(checked.data, all, dirname(file), env) : undefined;
+  const clashes = config ? conflicts(config).map((fault) => placed(fault, source)) : [];
   const problems = [...faults, ...issues, ...clashes].map((problem) => scrubbed(problem, resolved));
-  if (!checked.success || problems.length > 0) return { ok: false, problems: inOrder(problems), files };
-  return loaded(checked.data, { source, json, all, file, files, env });
+  if (!config || problems.length > 0) return { ok: false, problems: inOrder(problems), files };
+  return loaded(config, source, json, files);
 }
 
 function overlaid(source: Source, set: Readonly<Record<string, unknown>>): Source {
@@ -95,17 +95,7 @@ function overlaid(source: Source, set: Readonly<Record<string, unknown>>): Sourc
   };
 }
 
-interface Context {
-  readonly source: Source;
-  readonly json: JsonSchema;
-  readonly all: readonly AnyComponent[];
-  readonly file: string;
-  readonly files: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-}
-
-function loaded(written: Written, { source, json, all, file, files, env }: Context): Loaded {
-  const config = settle(written, all, dirname(file), env);
+function loaded(config: Omit<Config, 'digest'>, source: Source, json: JsonSchema, files: readonly string[]): Loaded {
   const effective = effectiveTree(source, json, config.data);
   const digest = canonicalDigest(effective.tree);
   return { ok: true, config: guarded({ ...config, digest }, effective), effective, digest, files };

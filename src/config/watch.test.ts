@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,12 +15,18 @@ interface Told {
   readonly fields: { problems?: string[]; why?: string };
 }
 
-/** A gateway that notes what it is told; `next` resolves with the next line of the log. */
-async function watching(t: TestContext, yaml: string, apply: (loaded: Loaded) => Promise<void> = async () => {}) {
+/** `yaml` is the text, or with `linked` the file that the configuration is a link to. A gateway that notes what it is told; `next` resolves with the next line of the log. */
+async function watching(
+  t: TestContext,
+  yaml: string,
+  apply: (loaded: Loaded) => Promise<void> = async () => {},
+  linked = false,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-watch-'));
   const file = join(folder, 'sallyport.yaml');
   writeFileSync(join(folder, 'tenant'), 'one');
-  writeFileSync(file, yaml);
+  if (linked) symlinkSync(yaml, file);
+  else writeFileSync(file, yaml);
   const applied: Loaded[] = [];
   const lines: Told[] = [];
   let heard: (told: Told) => void = () => {};
@@ -88,6 +94,18 @@ test('a changed secret behind a reference is taken over', async (t) => {
   writeFileSync(join(folder, 'tenant'), 'two');
   await told;
   assert.equal(applied[0]?.config.tenant, 'two');
+});
+
+test('a file behind a link is taken over when the link points elsewhere or its target changes', async (t) => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'sallyport-linked-'));
+  t.after(() => rmSync(elsewhere, { recursive: true }));
+  const target = join(elsewhere, 'real.yaml');
+  writeFileSync(target, 'mode: enforce');
+  const { applied, next } = await watching(t, target, undefined, true);
+  const told = next();
+  writeFileSync(target, 'mode: observe');
+  await told;
+  assert.equal(applied[0]?.config.mode, 'observe');
 });
 
 test('SIGHUP reads the file again', async (t) => {

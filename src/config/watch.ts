@@ -4,9 +4,9 @@
  * is a digest of the contents, so that editors that write three times cause one reload.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, watch } from 'node:fs';
+import { readFileSync, realpathSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { AnyComponent } from '../gateway/component.ts';
 import type { Log } from '../gateway/ports.ts';
 import { loadConfig } from './load.ts';
@@ -21,7 +21,7 @@ export interface WatchOptions extends LoadOptions {
   readonly log: Log;
   /** Takes the new configuration over, or rejects and keeps the old. Never called twice at once. */
   readonly apply: (loaded: Loaded) => Promise<void>;
-  /** Milliseconds of quiet after the last event of the file system. */
+  /** Milliseconds from an event of the file system to the look: an editor's several writes are over by then. */
   readonly settle?: number;
 }
 
@@ -42,8 +42,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   let closed = false;
 
   function later(): void {
-    clearTimeout(timer);
-    timer = setTimeout(() => void look(false), settle);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void look(false);
+    }, settle);
   }
 
   function look(always: boolean): Promise<void> {
@@ -95,15 +97,26 @@ interface Watched {
 
 // Folders, because editors and secret mounts replace files, and a watch on a replaced file hears nothing more.
 function watchFolders(files: readonly string[], onChange: () => void): Watched {
-  const folders = [...new Set(files.map((file) => dirname(file)))];
-  const watchers = folders.flatMap((folder): FSWatcher[] => {
+  const folders = Map.groupBy([...files, ...files.map(realPath)], (file) => dirname(file));
+  const watchers = [...folders].flatMap(([folder, inside]): FSWatcher[] => {
+    const names = new Set(inside.map((file) => basename(file)));
+    // Mounted secrets change by a link named `..data`. Other names are other people's files, such as the audit's.
+    const heard = (name: string | null) => (name === null || name.startsWith('..') || names.has(name)) && onChange();
     try {
-      return [watch(folder, { persistent: false }, onChange).on('error', onChange)];
+      return [watch(folder, { persistent: false }, (_, name) => void heard(name)).on('error', onChange)];
     } catch {
       return [];
     }
   });
   return { files, close: () => watchers.forEach((watcher) => watcher.close()) };
+}
+
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
 }
 
 function contents(files: readonly string[]): string {
