@@ -11,12 +11,15 @@ type PartSchema = z.ZodType<PartSettings, PartSettings>;
 
 const AN_ADDRESS = 'an address such as "127.0.0.1:7777", "[::1]:7777" or "unix:/path"';
 
-const address = z.string(AN_ADDRESS).transform((text, context) => {
-  const listen = parseListen(text);
-  if (listen) return listen;
-  context.issues.push({ code: 'custom', input: text, message: AN_ADDRESS });
-  return z.NEVER;
-});
+const address = z
+  .string(AN_ADDRESS)
+  .regex(/^unix:.|:\d{1,5}$/, AN_ADDRESS)
+  .transform((text, context) => {
+    const listen = parseListen(text);
+    if (listen) return listen;
+    context.issues.push({ code: 'custom', input: text, message: AN_ADDRESS });
+    return z.NEVER;
+  });
 
 const url = (what: string) => z.url({ protocol: /^https?$/, error: what });
 
