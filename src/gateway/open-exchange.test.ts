@@ -295,7 +295,7 @@ async function run({ steps, as, name, era, gone, slow, broken }: Script) {
   cancel = () => sent.handling.cancel('agent_cancelled');
   if (gone) sent.handling.cancel('agent_gone');
   await sent.handling.crossed;
-  while ([...test.house.ledger.all()].some(({ crossing }) => crossing)) await turn();
+  while ([...test.house.ledger.all()].some(({ crossing }) => crossing !== undefined)) await turn();
   sent.handling.cancel('agent_gone');
   await turn();
   return { test, limits, sent };
