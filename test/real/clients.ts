@@ -33,20 +33,27 @@ export interface RealClient {
   name: string;
   /** What it speaks on the wire to a server of both eras. */
   era: 'legacy' | 'modern';
+  /** Whether it can be driven at a server of the other era as well. */
+  fallsBack: boolean;
   open(url: string, token?: string): Promise<Session>;
 }
 
 const INFO = { name: 'real-client', version: '1.0.0' };
 
 export const REAL_CLIENTS: readonly RealClient[] = [
-  { name: '@modelcontextprotocol/sdk 1', era: 'legacy', open: (url, token) => openV1(httpV1(url, token)) },
-  { name: '@modelcontextprotocol/client 2 legacy', era: 'legacy', open: v2('legacy') },
-  { name: '@modelcontextprotocol/client 2 auto', era: 'modern', open: v2('auto') },
-  { name: '@modelcontextprotocol/client 2 pinned', era: 'modern', open: v2({ pin: '2026-07-28' }) },
-  { name: 'MCP Inspector legacy', era: 'legacy', open: inspector('legacy') },
-  { name: 'MCP Inspector modern', era: 'modern', open: inspector('modern') },
-  { name: '@openai/agents', era: 'modern', open: openAgents },
-  { name: '@ai-sdk/mcp', era: 'modern', open: openAiSdk },
+  {
+    name: '@modelcontextprotocol/sdk 1',
+    era: 'legacy',
+    fallsBack: false,
+    open: (url, token) => openV1(httpV1(url, token)),
+  },
+  { name: '@modelcontextprotocol/client 2 legacy', era: 'legacy', fallsBack: false, open: v2('legacy') },
+  { name: '@modelcontextprotocol/client 2 auto', era: 'modern', fallsBack: true, open: v2('auto') },
+  { name: '@modelcontextprotocol/client 2 pinned', era: 'modern', fallsBack: false, open: v2({ pin: '2026-07-28' }) },
+  { name: 'MCP Inspector legacy', era: 'legacy', fallsBack: false, open: inspector('legacy') },
+  { name: 'MCP Inspector modern', era: 'modern', fallsBack: false, open: inspector('modern') },
+  { name: '@openai/agents', era: 'modern', fallsBack: true, open: openAgents },
+  { name: '@ai-sdk/mcp', era: 'modern', fallsBack: true, open: openAiSdk },
 ];
 
 function bearer(token: string | undefined): Record<string, string> {

@@ -27,6 +27,8 @@ export interface RealServer {
   questions: readonly Question[];
   /** What differs from run to run without any gateway. */
   varies: readonly Variation[];
+  /** It counts what it was asked, so each session needs a process of its own. */
+  counts?: true;
   serve: () => Promise<Served>;
 }
 
@@ -51,7 +53,8 @@ export function realServers(scratch: string): readonly RealServer[] {
   return [
     { name: 'everything', ...EVERYTHING, serve: stdio('mcp-server-everything', []) },
     {
-      name: 'everything-http',
+      // Long enough that its longest tool name does not fit on the joint endpoint.
+      name: 'everything-streamable-http',
       ...EVERYTHING,
       serve: http('mcp-server-everything', (port) => [['streamableHttp'], { PORT: port }], /listening on port/),
     },
@@ -91,6 +94,7 @@ export function realServers(scratch: string): readonly RealServer[] {
     },
     {
       name: 'sequential-thinking',
+      counts: true,
       eras: LEGACY,
       varies: [],
       questions: [thought(1, true), thought(2, false), call('sequentialthinking', { thought: 'incomplete' })],
@@ -124,6 +128,7 @@ export function realServers(scratch: string): readonly RealServer[] {
     { name: 'context7', eras: BOTH, varies: [], questions: [], serve: stdio('context7-mcp', [], home) },
     {
       name: 'debug',
+      counts: true,
       eras: LEGACY,
       varies: [TIME, EPOCH],
       questions: [

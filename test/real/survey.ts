@@ -1,6 +1,6 @@
 /** Everything there is to ask of one server, asked in one order with fixed ids, so that two surveys can be compared. */
 import { openRaw } from './raw.ts';
-import type { Answer, Era, Json, Message, Target } from './raw.ts';
+import type { Answer, Era, Json, Message, Raw, Target } from './raw.ts';
 import type { Question, Variation } from './servers.ts';
 
 export interface Finding {
@@ -10,22 +10,31 @@ export interface Finding {
   progress: Message[];
 }
 
-const LISTS: readonly Question[] = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'].map(
-  (method) => ({ method, params: {} }),
-);
+export const LISTS: readonly Question[] = [
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+].map((method) => ({ method, params: {} }));
 
 export async function survey(target: Target, era: Era, questions: readonly Question[]): Promise<Finding[]> {
   const raw = await openRaw(target, era);
   try {
-    const findings: Finding[] = [{ what: 'opening', message: raw.opened, progress: [] }];
-    for (const [index, { method, params }] of [...LISTS, ...questions].entries()) {
-      const answer = await raw.request(index + 1, method, params);
-      findings.push({ what: `${method} ${JSON.stringify(params)}`, ...finding(answer) });
+    const findings: Finding[] = [];
+    for (const [index, question] of [...LISTS, ...questions].entries()) {
+      findings.push(await ask(raw, index + 1, question));
     }
-    return findings;
+    // `server/discover` never waits for a server, so it knows all of it only after the first list (basic/versioning).
+    const opened = era === 'legacy' ? raw.opened : (await raw.request(0, 'server/discover')).message;
+    return [{ what: 'opening', message: opened, progress: [] }, ...findings];
   } finally {
     await raw.close();
   }
+}
+
+export async function ask(raw: Raw, id: number, { method, params }: Question): Promise<Finding> {
+  const answer = await raw.request(id, method, params);
+  return { what: `${method} ${JSON.stringify(params)}`, ...finding(answer) };
 }
 
 function finding({ message, before }: Answer): Omit<Finding, 'what'> {
