@@ -150,6 +150,14 @@ describe('without a gateway', () => {
     assert.match(err, /There is no none\.yaml here\..*sallyport demo/);
   });
 
+  test('a configuration in the own folder is found from anywhere, after one that is here', async () => {
+    await mkdir(data, { recursive: true, mode: 0o700 });
+    await writeFile(join(data, 'sallyport.yaml'), 'tenant: elsewhere\n');
+    const { out } = await sallyport('explain');
+    assert.match(out, /"elsewhere" +sallyport\.yaml:1:9/);
+    await rm(join(data, 'sallyport.yaml'));
+  });
+
   test('doctor ends with 1 for a token that others can read, and says what to do', async () => {
     const open = join(folder, 'open');
     await mkdir(open, { mode: 0o755 });

@@ -1,5 +1,8 @@
 /** What commands have in common: examples and exit codes in their help, options that several take. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { defaultData } from '../config/places.ts';
 import { EXIT_MEANING } from './exit.ts';
 
 interface HelpEnd {
@@ -33,7 +36,15 @@ export function findOptions(command: Command): Command {
       '--data <folder>',
       "the gateway's own folder (default: that of the configuration, $SALLYPORT_DATA, ~/.sallyport)",
     )
-    .option('--config <file>', 'the configuration that the gateway was started with (default: sallyport.yaml)');
+    .option('--config <file>', CONFIG_HELP);
 }
 
-export const DEFAULT_FILE = 'sallyport.yaml';
+const NAME = 'sallyport.yaml';
+
+export const CONFIG_HELP = `the configuration (default: ${NAME} here, else in $SALLYPORT_DATA or ~/.sallyport)`;
+
+/** The file that is meant: agents start the gateway from anywhere, so the gateway's own folder is looked into as well. */
+export function configFile(given: string | undefined): string {
+  const own = join(defaultData(process.env), NAME);
+  return given ?? (!existsSync(NAME) && existsSync(own) ? own : NAME);
+}

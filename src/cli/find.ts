@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defaultData, places } from '../config/places.ts';
 import type { Places } from '../config/places.ts';
-import { DEFAULT_FILE } from './command.ts';
+import { configFile } from './command.ts';
 import type { FindOptions } from './command.ts';
 
 /** A configuration that is broken now may have been sound when the gateway started: then the default folder is looked into. */
 export async function findPlaces({ data, config }: FindOptions): Promise<Places> {
   if (data !== undefined) return places(resolve(data));
-  const file = config ?? DEFAULT_FILE;
+  const file = configFile(config);
   if (!existsSync(file)) return places(defaultData(process.env));
   const [{ loadConfig }, { COMPONENTS }] = await Promise.all([
     import('../config/load.ts'),

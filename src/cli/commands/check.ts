@@ -1,6 +1,6 @@
 /** `sallyport check`: is the configuration valid? */
 import type { Command } from 'commander';
-import { DEFAULT_FILE, helpEnd } from '../command.ts';
+import { CONFIG_HELP, configFile, helpEnd } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { err, outJson } from '../terminal.ts';
 
@@ -11,9 +11,11 @@ export function check(root: Command, done: (code: number) => void): void {
     .description(
       'Checks a configuration and starts nothing. Says every problem at once, with line, column and remedy; says nothing when there is none.',
     )
-    .argument('[file]', 'the configuration', DEFAULT_FILE)
+    .argument('[file]', CONFIG_HELP)
     .option('--json', 'print the result as JSON')
-    .action(async (file: string, options: { json?: true }) => done(await checkFile(file, options.json === true)));
+    .action(async (file: string | undefined, options: { json?: true }) =>
+      done(await checkFile(configFile(file), options.json === true)),
+    );
   helpEnd(command, {
     examples: ['sallyport check', 'sallyport check deploy/sallyport.yaml --json'],
     exits: [EXIT.ok, EXIT.problem, EXIT.usage],

@@ -1,12 +1,12 @@
 /** `sallyport doctor`: what is wrong here, and what to do about it. */
 import type { Command } from 'commander';
-import { DEFAULT_FILE, helpEnd } from '../command.ts';
+import { CONFIG_HELP, configFile, helpEnd } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { coloured, out, outJson } from '../terminal.ts';
 
 interface Options {
-  readonly config: string;
+  readonly config?: string;
   readonly json?: true;
 }
 
@@ -17,7 +17,7 @@ export function doctor(root: Command, done: (code: number) => void): void {
     .description(
       'Looks at the Node.js in use, the configuration, the rights of the data folder and the token, the running gateway with its parts and servers, and names unsafe settings. Each finding says what to do. Changes nothing.',
     )
-    .option('--config <file>', 'the configuration', DEFAULT_FILE)
+    .option('--config <file>', CONFIG_HELP)
     .option('--json', 'print the findings as JSON')
     .action(async (options: Options) => done(await examine(options)));
   helpEnd(command, {
@@ -28,7 +28,7 @@ export function doctor(root: Command, done: (code: number) => void): void {
 
 async function examine({ config, json }: Options): Promise<number> {
   const { findings } = await import('../doctor/findings.ts');
-  const found = await findings(config);
+  const found = await findings(configFile(config));
   if (json) outJson(found);
   else out(found.map(line).join('\n'));
   return found.some(({ state }) => state === 'wrong') ? EXIT.problem : EXIT.ok;

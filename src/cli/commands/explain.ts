@@ -1,11 +1,11 @@
 /** `sallyport explain`: what would be in force, and which part acts where. */
 import type { Command } from 'commander';
-import { DEFAULT_FILE, helpEnd } from '../command.ts';
+import { CONFIG_HELP, configFile, helpEnd } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { err, out, outJson } from '../terminal.ts';
 
 interface Options {
-  readonly config: string;
+  readonly config?: string;
   readonly json?: true;
 }
 
@@ -16,7 +16,7 @@ export function explain(root: Command, done: (code: number) => void): void {
     .description(
       'Shows every setting with where it came from, and for each stage of both crossings the part that acts in it. Secrets are shown as references.',
     )
-    .option('--config <file>', 'the configuration', DEFAULT_FILE)
+    .option('--config <file>', CONFIG_HELP)
     .option('--json', 'print it as JSON')
     .action(async (options: Options) => done(await explainFile(options)));
   helpEnd(command, {
@@ -32,7 +32,7 @@ async function explainFile({ config, json }: Options): Promise<number> {
     import('../../config/explain.ts'),
     import('../../components/components.ts'),
   ]);
-  const result = await loadConfig(config, COMPONENTS);
+  const result = await loadConfig(configFile(config), COMPONENTS);
   if (!result.ok) {
     err(result.problems.map(problemText).join('\n'));
     return EXIT.problem;

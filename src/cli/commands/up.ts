@@ -1,13 +1,13 @@
 /** `sallyport up`: the gateway in the foreground. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { DEFAULT_FILE, helpEnd } from '../command.ts';
+import { CONFIG_HELP, configFile, helpEnd } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Running } from '../running.ts';
 import { err, out } from '../terminal.ts';
 
 interface Options {
-  readonly config: string;
+  readonly config?: string;
   readonly listen?: string[];
   readonly json?: true;
 }
@@ -19,7 +19,7 @@ export function up(root: Command, done: (code: number) => void): void {
     .description(
       'Starts the gateway in the foreground and prints `ready <url>`. Changes of the configuration take effect while it runs; SIGTERM or Ctrl-C lets open calls end first, a second one does not.',
     )
-    .option('--config <file>', 'the configuration', DEFAULT_FILE)
+    .option('--config <file>', CONFIG_HELP)
     .option('--listen <address...>', 'where to listen, instead of what the configuration says: host:port or unix:/path')
     .option('--json', 'print the ready line as JSON')
     .action(async (options: Options) => done(await start(options)));
@@ -33,7 +33,8 @@ export function up(root: Command, done: (code: number) => void): void {
   });
 }
 
-async function start({ config: file, listen, json }: Options): Promise<number> {
+async function start({ config, listen, json }: Options): Promise<number> {
+  const file = configFile(config);
   if (!existsSync(file)) {
     err(`There is no ${file} here. Write one, name one with --config, or try \`sallyport demo\`, which needs none.`);
     return EXIT.problem;
