@@ -28,7 +28,7 @@ const args = process.argv.slice(2);
 const newEnough = Number.parseInt(process.versions.node, 10) >= OLDEST;
 const relays = args[0] === 'stdio' && !args.includes('--help') && !args.includes('-h');
 
-if (relays && !source) await import(pathToFileURL(file('cli/relay/main')).href);
+if (relays && (newEnough || !source)) await import(pathToFileURL(file('cli/relay/main')).href);
 else if (newEnough) await import(pathToFileURL(file('main')).href);
 else takeOver(pinnedNode());
 
