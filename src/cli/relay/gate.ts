@@ -46,7 +46,9 @@ export class Gate {
     };
     return new Promise((resolve, reject) => {
       const sent = request(options, resolve);
-      sent.on('error', (error: NodeJS.ErrnoException) => reject(isNobody(error) ? new NobodyThere(error.message) : error));
+      sent.on('error', (error: NodeJS.ErrnoException) =>
+        reject(isNobody(error) ? new NobodyThere(error.message) : error),
+      );
       sent.end(body);
     });
   }

@@ -3,8 +3,20 @@ import { readMessage, writeError } from '../../mcp/codec/envelope.ts';
 import type { Params } from '../../mcp/codec/envelope.ts';
 
 export type Line =
-  | { readonly kind: 'request'; readonly id: string; readonly method: string; readonly params: Params; readonly bytes: Buffer }
-  | { readonly kind: 'notification'; readonly method: string; readonly params: Params; readonly bytes: Buffer; readonly about: string | undefined }
+  | {
+      readonly kind: 'request';
+      readonly id: string;
+      readonly method: string;
+      readonly params: Params;
+      readonly bytes: Buffer;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly method: string;
+      readonly params: Params;
+      readonly bytes: Buffer;
+      readonly about: string | undefined;
+    }
   | { readonly kind: 'answer'; readonly bytes: Buffer };
 
 export type Request = Extract<Line, { kind: 'request' }>;

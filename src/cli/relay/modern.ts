@@ -9,12 +9,15 @@ import type { Line, Request } from './message.ts';
 import type { Pipe } from './relay.ts';
 
 const MEDIA = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+/** The version that the memory of discovery speaks. */
+const REMEMBERED = '2026-07-28';
 const LOST = 'The gateway went away before it answered. Whether the request took effect is unknown.';
 
 export class ModernLeg {
   readonly #pipe: Pipe;
   readonly #memory: DiscoverMemory;
   readonly #flights = new Map<string, AbortController>();
+  readonly #lines = new Map<string, Request>();
   /** Input schemas by tool, as last listed: they name the arguments that headers mirror. */
   readonly #schemas = new Map<string, Json>();
 
@@ -26,12 +29,14 @@ export class ModernLeg {
   async request(line: Request): Promise<void> {
     const flight = new AbortController();
     this.#flights.set(line.id, flight);
+    this.#lines.set(line.id, line);
     try {
       await this.#ask(line, flight.signal);
     } catch (error) {
       if (!flight.signal.aborted) await this.#pipe.write(failure(line.id, told(error)));
     } finally {
-      if (this.#flights.get(line.id) === flight) this.#flights.delete(line.id);
+      this.#flights.delete(line.id);
+      this.#lines.delete(line.id);
     }
   }
 
@@ -47,12 +52,18 @@ export class ModernLeg {
     response.resume();
   }
 
+  /** Ends what would go on for ever. */
+  hangUp(): void {
+    for (const [id, { method }] of this.#lines) if (method === 'subscriptions/listen') this.cancel(id);
+  }
+
   close(): void {
     for (const flight of this.#flights.values()) flight.abort();
   }
 
   async #ask(line: Request, signal: AbortSignal): Promise<void> {
-    if (line.method !== 'server/discover') return this.#take(line, await this.#post(line, signal), signal);
+    const known = line.method === 'server/discover' && namedVersion(line.params) === REMEMBERED;
+    if (!known) return this.#take(line, await this.#post(line, signal), signal);
     const response = await this.#pipe.tryNow({ verb: 'POST', headers: this.#headers(line), body: line.bytes, signal });
     if (response !== undefined) return this.#take(line, response, signal);
     await this.#pipe.write(`{"jsonrpc":"2.0","id":${line.id},"result":${this.#memory.recall()}}`);

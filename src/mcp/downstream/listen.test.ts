@@ -289,6 +289,15 @@ describe('TLS', () => {
     assert.equal(arrivals[1]?.peer.encrypted, true);
   });
 
+  it('takes certificates as text too, and others when the configuration changes', async () => {
+    const { ONE_CERT: cert, ONE_KEY: key, TWO_CERT, TWO_KEY } = certificates;
+    const listener = await started([{ ...LOOPBACK, tls: { cert, key } }]);
+    assert.equal(listener.renew({ cert: TWO_CERT, key }), false);
+    assert.equal(await served(listener), 'one');
+    assert.equal(listener.renew({ cert: TWO_CERT, key: TWO_KEY }), true);
+    assert.equal(await served(listener), 'two');
+  });
+
   it('keeps the old certificate when the new pair does not fit, and takes a good one without a restart', async () => {
     const told: string[] = [];
     let wake = (): void => undefined;

@@ -16,7 +16,7 @@ import { Outgoing, OUTGOING } from './outgoing.ts';
 import type { OutgoingSettings } from './outgoing.ts';
 import { HttpReply, REPLY } from './reply.ts';
 import type { ReplySettings } from './reply.ts';
-import { keepFresh, tlsOptions } from './tls.ts';
+import { keepFresh, renew, tlsOptions } from './tls.ts';
 import type { TlsSettings } from './tls.ts';
 
 export type Bind =
@@ -63,6 +63,8 @@ export interface Listener {
    * ends its listening exchanges meanwhile.
    */
   drain(grace: number): Promise<void>;
+  /** Puts other certificates in force at every TLS door (configuration reloaded). False: they do not fit, the old stay. */
+  renew(tls: TlsSettings): boolean;
   /** Closes everything now. */
   close(): Promise<void>;
 }
@@ -81,6 +83,7 @@ export async function openListener(settings: ListenSettings, deps: ListenDeps): 
   }
   return {
     addresses: () => doors.map((door) => door.address),
+    renew: (tls) => doors.every((door) => door.renew(tls)),
     url: () => urlOf(doors.map((door) => door.address)),
     drain: async (grace) => void (await Promise.all(doors.map((door) => door.drain(grace)))),
     close: async () => void (await Promise.all(doors.map((door) => door.close()))),
@@ -105,6 +108,7 @@ function urlOf(addresses: readonly Address[]): string {
 
 interface Door {
   readonly address: Address;
+  renew(tls: TlsSettings): boolean;
   drain(grace: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -131,7 +135,8 @@ async function openDoor(bind: Bind, settings: ListenSettings, deps: ListenDeps):
     clearTimeout(timer);
     stopWatching();
   };
-  return { address, drain, close };
+  const secure = bind.kind === 'tcp' && bind.tls !== undefined;
+  return { address, renew: (tls) => !secure || renew(server, tls, deps.log), drain, close };
 }
 
 /** Streams are long answers, not long requests: only the request is timed. */
@@ -170,7 +175,7 @@ async function listenSocket(server: Server, path: string): Promise<Address> {
     const before = process.umask(0o177);
     try {
       server.listen(path, () => {
-        chmodSync(path, 0o600);
+        if (process.platform !== 'win32') chmodSync(path, 0o600);
         resolve({ kind: 'socket', path });
       });
     } finally {
@@ -181,6 +186,8 @@ async function listenSocket(server: Server, path: string): Promise<Address> {
 
 /** A socket file that nobody answers at is left over from a crash; one that answers is another gateway. */
 async function removeStale(path: string): Promise<void> {
+  // named pipes leave nothing behind
+  if (process.platform === 'win32') return;
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
   if (!file.isSocket()) throw new Error(`${path} exists and is no socket; move it away.`);

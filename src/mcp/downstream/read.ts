@@ -148,7 +148,8 @@ function eraOf(envelope: Opening, meta: JsonObject, header: string | undefined):
   const body = own(meta, VERSION_KEY);
   const named = typeof body === 'string' ? body : undefined;
   if (envelope.method === 'initialize' && (header === undefined || isLegacy(header))) return 'legacy';
-  if (envelope.method === 'initialize' && isModern(header)) {
+  // With a modern envelope as well nothing disagrees: it is a method that the revision removed.
+  if (envelope.method === 'initialize' && isModern(header) && named !== header) {
     return mismatch('MCP-Protocol-Version', header, 'initialize belongs to earlier versions');
   }
   if (header === undefined) {

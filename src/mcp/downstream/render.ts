@@ -22,6 +22,20 @@ export function renderClosing(exchange: Exchange, message: Message): Buffer {
   return splice(message.doc, edits);
 }
 
+/** HTTP statuses that 2026-07-28 ties to error codes (basic/transports/streamable-http); an upstream's error has them on this hop too. */
+const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+  [-32601, 404],
+]);
+
+/** The status of the answer, as long as it is not a stream. */
+export function closingStatus(exchange: Exchange, message: Message): number {
+  if (exchange.era === 'legacy' || message.payload !== 'error') return 200;
+  return STATUS_OF_CODE.get(memberOf(message, 'error')?.['code']) ?? 200;
+}
+
 function resultEdits(exchange: Exchange, result: JsonObject): Edit[] {
   if (exchange.era === 'legacy') return legacyEdits(result);
   const edits: Edit[] = [];
@@ -109,7 +123,7 @@ function setting(path: Edit['path'], json: string): Edit {
   return { op: 'set', path, json };
 }
 
-function memberOf({ doc }: Message, name: 'params' | 'result'): JsonObject | undefined {
+function memberOf({ doc }: Message, name: Message['payload']): JsonObject | undefined {
   const value = isObject(doc.value) ? doc.value[name] : undefined;
   return isObject(value) ? value : undefined;
 }

@@ -10,7 +10,7 @@ import { sseEvent } from '../codec/sse.ts';
 import { LegacyWay, performVerb } from './legacy-reply.ts';
 import type { SessionRoom } from './legacy-reply.ts';
 import type { Outgoing } from './outgoing.ts';
-import { renderAsk, renderClosing, renderEvent, renderFailure, renderRefusal } from './render.ts';
+import { closingStatus, renderAsk, renderClosing, renderEvent, renderFailure, renderRefusal } from './render.ts';
 import { isModern } from './revisions.ts';
 
 /** How messages of an exchange reach the agent: the response alone (modern), or a stream that survives it (legacy). */
@@ -78,7 +78,7 @@ export class HttpReply implements Reply {
     const way = this.#wayOf(exchange);
     clearTimeout(this.#patience);
     this.#room.closed(exchange, message);
-    way.last(renderClosing(exchange, message), 200, this.#sessionHeader(exchange));
+    way.last(renderClosing(exchange, message), closingStatus(exchange, message), this.#sessionHeader(exchange));
   }
 
   fail(exchange: Exchange, verdict: Deny): void {

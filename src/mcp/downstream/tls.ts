@@ -5,7 +5,7 @@ import type { Server as TlsServer, ServerOptions } from 'node:https';
 import type { Log } from '../../gateway/ports.ts';
 
 export interface TlsSettings {
-  /** Paths of PEM files. */
+  /** PEM text, or the path of a PEM file that is read again when it changes. The same for `key` and `clientCa`. */
   readonly cert: string;
   readonly key: string;
   /** Certificates that sign those of agents (mutual TLS). */
@@ -31,8 +31,16 @@ export function tlsOptions(settings: TlsSettings): ServerOptions {
 
 function secrets(settings: TlsSettings): Pick<ServerOptions, 'cert' | 'key' | 'ca'> {
   const { cert, key, clientCa } = settings;
-  const both = { cert: readFileSync(cert), key: readFileSync(key) };
-  return clientCa === undefined ? both : { ...both, ca: readFileSync(clientCa) };
+  const both = { cert: pemOf(cert), key: pemOf(key) };
+  return clientCa === undefined ? both : { ...both, ca: pemOf(clientCa) };
+}
+
+function pemOf(given: string): string {
+  return isPem(given) ? given : readFileSync(given, 'utf8');
+}
+
+function isPem(given: string): boolean {
+  return given.includes('-----BEGIN ');
 }
 
 /**
@@ -40,7 +48,9 @@ function secrets(settings: TlsSettings): Pick<ServerOptions, 'cert' | 'key' | 'c
  * that does not fit together (half renewed) is not taken; the one in force stays. The function returned ends it.
  */
 export function keepFresh(server: Server, settings: TlsSettings, log: Log): () => void {
-  const files = [settings.cert, settings.key, ...(settings.clientCa === undefined ? [] : [settings.clientCa])];
+  const given = [settings.cert, settings.key, settings.clientCa ?? ''];
+  const files = given.filter((one) => one !== '' && !isPem(one));
+  if (files.length === 0) return () => undefined;
   let seen = stampOf(files);
   const look = (): void => {
     const stamp = stampOf(files);
@@ -52,13 +62,16 @@ export function keepFresh(server: Server, settings: TlsSettings, log: Log): () =
   return () => clearInterval(timer);
 }
 
-function renew(server: Server, settings: TlsSettings, log: Log): void {
+/** Puts other certificates in force; open connections keep theirs. False: they do not fit, and nothing changed. */
+export function renew(server: Server, settings: TlsSettings, log: Log): boolean {
   try {
     const minVersion = settings.minVersion ?? 'TLSv1.3';
     (server as TlsServer).setSecureContext({ ...secrets(settings), minVersion });
-    log.info({ cert: settings.cert }, 'TLS certificate reloaded');
+    log.info({}, 'TLS certificate reloaded');
+    return true;
   } catch (error) {
-    log.warn({ cert: settings.cert, err: error }, 'TLS certificate not reloaded; the one in force stays');
+    log.warn({ err: error }, 'TLS certificate not reloaded; the one in force stays');
+    return false;
   }
 }
 
