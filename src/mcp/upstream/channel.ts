@@ -52,7 +52,8 @@ const HEALTHY_MS = 60_000;
 const WORTH_WAITING_MS = 1000;
 
 export class Channel implements Quay {
-  readonly key: string;
+  /** Shorter once the server is known to be modern. */
+  key: string;
   readonly hop: Hop;
   readonly gate: Gate;
   readonly #deps: ChannelDeps;
@@ -90,6 +91,10 @@ export class Channel implements Quay {
 
   get connection(): Connection | undefined {
     return this.#connection;
+  }
+
+  get settings(): ServerSettings {
+    return this.#deps.settings;
   }
 
   get starting(): boolean {
@@ -288,9 +293,13 @@ export class Channel implements Quay {
   }
 
   #failed(fault: UpstreamFault, attempt: number): UpstreamFault {
-    const detail = scrub(fault.message, secretsOf(this.#lease.grant));
+    const detail = scrub(fault.message, this.#secrets());
     if (attempt === this.#attempt) this.#backOff(detail);
     return new UpstreamFault(fault.reason, detail, fault.answer);
+  }
+
+  #secrets(): readonly string[] {
+    return secretsOf(this.#deps.settings, this.#lease.grant);
   }
 
   #events(attempt: number): ConnectionEvents {
@@ -310,7 +319,7 @@ export class Channel implements Quay {
     if (this.#deps.clock.monotonic() - this.#readySince >= HEALTHY_MS) this.#failures = 0;
     this.restarts++;
     this.#release();
-    this.#backOff(scrub(detail, secretsOf(this.#lease.grant)));
+    this.#backOff(scrub(detail, this.#secrets()));
   }
 
   /** Calls that are open may still be answered, so the old connection is only let go. */

@@ -20,6 +20,8 @@ export interface Reading {
   named?(event: SseEvent): void;
   eventId?(id: string): void;
   retry?(milliseconds: number): void;
+  /** Whether what was waited for has come, so that the stream need not go on. */
+  served?(): boolean;
   /** A status other than 2xx, with the start of its body. */
   refused(status: number, body: Buffer): void;
   end(): void;
@@ -36,6 +38,7 @@ export interface HttpFault {
 
 export type Abort = () => void;
 
+const LINGER_MS = 2000;
 const CONNECT_MS = 10_000;
 /** Bytes of a refusal's body that are read. */
 const REFUSAL = 64 * 1024;
@@ -187,6 +190,13 @@ class Answer implements Dispatcher.DispatchHandler {
     if (event.data.length === 0) return;
     const taken = this.#on.message(event.data);
     if (taken !== undefined) this.#pauseFor(taken);
+    if (this.#on.served?.() === true) this.#linger();
+  }
+
+  /** The server ends its stream after the answer; one that does not would keep the socket for ever. */
+  #linger(): void {
+    const timer = setTimeout(() => this.abort(), LINGER_MS);
+    timer.unref();
   }
 
   #pauseFor(taken: Promise<void>): void {

@@ -47,6 +47,7 @@ export class ModernHttpWire implements ModernWire {
     const board = this.#board;
     return {
       message: (bytes) => board.receive(bytes, call),
+      served: () => !call.open,
       refused: (status, body) => {
         if (status < 500 && speaksLegacy(status, body)) this.#contradicted('the server asks for another era');
         takeRefusal(board, call, status, body);

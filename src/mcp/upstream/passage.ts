@@ -1,6 +1,6 @@
 /** One exchange on its way through a connection: from the queue to its last message. */
 import type { Exchange, Message } from '../../gateway/exchange.ts';
-import type { CancelWhy, Flight, Grant, Outlet } from '../../gateway/ports.ts';
+import type { CancelWhy, Flight, Grant, Outlet, ServerSettings } from '../../gateway/ports.ts';
 import type { Reason } from '../../gateway/reasons.ts';
 import { deny } from '../../gateway/verdict.ts';
 import type { Deny } from '../../gateway/verdict.ts';
@@ -11,6 +11,7 @@ import { scrub, secretsOf } from './scrub.ts';
 
 export interface Quay {
   readonly gate: Gate;
+  readonly settings: ServerSettings;
   /** The live connection, if there is one. */
   readonly connection: Connection | undefined;
   connected(grant: Grant | undefined): Promise<Connection>;
@@ -75,7 +76,7 @@ export class Passage implements Sink, Waiting {
   }
 
   fail(reason: Reason, detail: string): void {
-    if (this.#finish(false)) this.#outlet.fail(reason, scrub(detail, secretsOf(this.#grant)));
+    if (this.#finish(false)) this.#outlet.fail(reason, scrub(detail, secretsOf(this.#quay.settings, this.#grant)));
   }
 
   /** The connection ends under it. */

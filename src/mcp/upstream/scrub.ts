@@ -1,5 +1,5 @@
 /** Details for the operator quote servers, and a server may print the secret that it was given (law 3). */
-import type { Grant } from '../../gateway/ports.ts';
+import type { Grant, ServerSettings } from '../../gateway/ports.ts';
 
 const SHOWN = 600;
 
@@ -10,6 +10,16 @@ export function scrub(text: string, secrets: readonly string[]): string {
   return clean.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, SHOWN);
 }
 
-export function secretsOf(grant: Grant | undefined): readonly string[] {
-  return grant?.secrets ?? [];
+/** Settings hold resolved references; what is shorter is a flag or a level, and no secret worth the name. */
+const SHORTEST = 12;
+
+/** What must not be quoted: the grant's secrets, and values of headers and environment that may be some. */
+export function secretsOf(
+  { transport }: Pick<ServerSettings, 'transport'>,
+  grant: Grant | undefined,
+): readonly string[] {
+  const values = Object.values(transport.kind === 'http' ? transport.headers : transport.env);
+  // `Bearer x`: the server would quote x
+  const parts = values.flatMap((value) => [value, value.slice(value.indexOf(' ') + 1)]);
+  return [...(grant?.secrets ?? []), ...parts.filter(({ length }) => length >= SHORTEST)];
 }

@@ -8,6 +8,7 @@ import type { Attached } from './attached.ts';
 import { Channel } from './channel.ts';
 import { EraMemory } from './era.ts';
 import { Gate } from './gate.ts';
+import { keyOf } from './key.ts';
 import { HttpServer } from './http.ts';
 
 export interface UpstreamDeps {
@@ -49,12 +50,31 @@ export class Server {
   }
 
   channel(key: string, hop: Hop): Channel {
-    let channel = this.#channels.get(key);
+    let channel = this.#channels.get(key) ?? this.#rekeyed(key);
     if (channel === undefined) {
       channel = this.#open(key, hop);
       this.#channels.set(key, channel);
     }
     return channel;
+  }
+
+  /** The connection that was opened under a longer key, before the server was known to be modern. */
+  #rekeyed(key: string): Channel | undefined {
+    if (!this.modern) return undefined;
+    const { name, isolation } = this.settings;
+    for (const channel of this.#channels.values()) {
+      if (keyOf(name, isolation, channel.hop, true) !== key) continue;
+      this.#channels.delete(channel.key);
+      channel.key = key;
+      this.#channels.set(key, channel);
+      return channel;
+    }
+    return undefined;
+  }
+
+  /** Whether capabilities go with each request, and one connection serves hops of any. */
+  get modern(): boolean {
+    return (this.#era.known()?.era ?? this.settings.era) === 'modern';
   }
 
   attachments(): readonly Attached[] {

@@ -31,6 +31,8 @@ const PATIENCE: Patience = { stdin: 2000, term: 2000 };
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER', 'SHELL', 'TERM'];
 const STDERR_LINE = 4096;
 const KEPT_LINES = 8;
+/** Largest messages that may wait in the pipe. */
+const UNREAD_MESSAGES = 16;
 const OPEN_BRACE = 0x7b;
 
 export class ServerProcess {
@@ -41,6 +43,7 @@ export class ServerProcess {
   readonly #secrets: readonly string[];
   readonly #lastWords: string[] = [];
   readonly #gone = Promise.withResolvers<void>();
+  readonly #mostUnread: number;
   #over = false;
 
   constructor(
@@ -52,8 +55,9 @@ export class ServerProcess {
     const { command, args, cwd, env } = settings.transport;
     this.#name = settings.name;
     this.#events = events;
+    this.#mostUnread = UNREAD_MESSAGES * deps.limits.bytes;
     this.#log = deps.log;
-    this.#secrets = secretsOf(grant);
+    this.#secrets = secretsOf(settings, grant);
     this.#child = spawn(command, args, {
       cwd,
       env: { ...inherited(), ...env, ...grant?.env },
@@ -64,7 +68,10 @@ export class ServerProcess {
   }
 
   send(json: Buffer): void {
-    if (!this.#over) this.#child.stdin.write(toLine(json));
+    if (this.#over) return;
+    this.#child.stdin.write(toLine(json));
+    // a server that has stopped to read would fill the memory, whoever cancels what was sent
+    if (this.#child.stdin.writableLength > this.#mostUnread) this.#signal('SIGKILL');
   }
 
   /** Ends the standard input, waits, asks the group to go, makes it go (2026-07-28 basic/transports/stdio). */

@@ -117,6 +117,7 @@ export class StreamableWire implements LegacyWire {
         if (call.method === 'initialize' && status < 300) this.#session = header('mcp-session-id');
       },
       message: (bytes) => board.receive(bytes, call),
+      served: () => !call.open,
       eventId: (id) => void (thread.last = id),
       retry: (milliseconds) => void (thread.retry = milliseconds),
       refused: (status, body) => this.#refused(parcel, session, status, body),
@@ -190,6 +191,7 @@ export class StreamableWire implements LegacyWire {
     };
     call.abort = http.request('GET', this.#path, this.#getHeaders(thread, grant), undefined, {
       message: (bytes) => board.receive(bytes, call),
+      served: () => !call.open,
       eventId: (id) => {
         thread.last = id;
         thread.failures = 0;

@@ -33,6 +33,9 @@ const METHOD_NOT_FOUND = -32601;
 /** Events of one call that may wait for a slow agent where the connection cannot be paused for one call alone. */
 const MOST_WAITING = 256;
 
+/** A server may have so many questions open on one connection; more would be a flood. */
+const MOST_ASKS = 64;
+
 const NEWS: ReadonlySet<string> = new Set([
   'notifications/tools/list_changed',
   'notifications/prompts/list_changed',
@@ -127,7 +130,7 @@ export class Switchboard {
     if (method === 'ping') return reply(Buffer.from(writeResult(id, '{}')), carrier?.grant);
     if (this.#asks.has(id)) return this.#drop('a request of a server with an id in use', id);
     const parent = methodRow('server', method)?.wire === 'request' ? this.#parentOf(carrier) : undefined;
-    if (parent === undefined) return reply(notAsked(id), carrier?.grant);
+    if (parent === undefined || this.#asks.size >= MOST_ASKS) return reply(notAsked(id), carrier?.grant);
     this.#asks.set(id, parent);
     parent.outlet.ask({ kind: 'opening', method, doc, payload: 'params' }, (answer) => {
       if (this.#asks.delete(id)) reply(answerBytes(answer, id), parent.grant);

@@ -8,7 +8,6 @@ import type {
   Flight,
   Grant,
   Hop,
-  Isolation,
   ListenFilter,
   Outlet,
   ServerSettings,
@@ -16,9 +15,8 @@ import type {
   ServerSurface,
   Upstreams,
 } from '../../gateway/ports.ts';
-import { principalKey } from '../../gateway/principal.ts';
-import { canonicalDigest } from '../../lib/canonical-json.ts';
 import { NOTHING } from './connection.ts';
+import { keyOf } from './key.ts';
 import { Server } from './server.ts';
 import type { UpstreamDeps } from './server.ts';
 
@@ -43,7 +41,8 @@ class Pool implements Upstreams {
   }
 
   key(server: string, hop: Hop): string {
-    return keyOf(server, this.#servers.get(server)?.settings.isolation ?? 'session', hop);
+    const known = this.#servers.get(server);
+    return keyOf(server, known?.settings.isolation ?? 'session', hop, known?.modern === true);
   }
 
   open(exchange: Exchange, outlet: Outlet, grant: Grant | undefined): Flight {
@@ -138,45 +137,5 @@ function serverOf(exchange: Exchange): string | undefined {
     case 'gateway':
     case 'exchange':
       return undefined;
-  }
-}
-
-/** A legacy server learns capabilities once per connection, so they are part of whose connection it is. */
-function keyOf(server: string, isolation: Isolation, hop: Hop): string {
-  const caps = digestOf(hop.caps);
-  switch (isolation) {
-    case 'shared':
-      return principalKey(server, caps);
-    case 'principal':
-      return principalKey(server, caps, hop.principal.key);
-    case 'session':
-      return principalKey(
-        server,
-        caps,
-        hop.principal.key,
-        hop.session,
-        hop.session === undefined ? hop.run : undefined,
-      );
-  }
-}
-
-/** The capabilities of a legacy session are one object for its whole life. */
-const digests = new WeakMap<JsonObject, string>();
-
-function digestOf(caps: JsonObject): string {
-  let digest = digests.get(caps);
-  if (digest === undefined) {
-    digest = wellFormed(caps);
-    digests.set(caps, digest);
-  }
-  return digest;
-}
-
-/** Text with lone surrogates has no canonical form; it still is what it is. */
-function wellFormed(caps: JsonObject): string {
-  try {
-    return canonicalDigest(caps);
-  } catch {
-    return canonicalDigest(JSON.stringify(caps));
   }
 }
