@@ -166,11 +166,11 @@ verifies('risk.constant', 'the configured risk is told, and one beyond the scale
 });
 
 verifies('store.embedded', 'a name is used up once, also after a restart', async () => {
-  await inBox<StorePart>('store/embedded', {}, async ({ store, close }, _data, again) => {
+  await inBox<StorePart>('store/embedded', {}, async (part, _data, again) => {
     const once = (of: StorePart['store']) => of.uses.consume('default', 'retry:1', Date.UTC(2030, 0, 1));
-    assert.equal(await once(store), true);
-    assert.equal(await once(store), false);
-    await close?.();
+    assert.equal(await once(part.store), true);
+    assert.equal(await once(part.store), false);
+    await part.close?.();
     assert.equal(await once((await again()).store), false);
   });
 });
