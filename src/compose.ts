@@ -10,7 +10,7 @@ import { Ledger } from './gateway/ledger.ts';
 import type { Log, Upstreams } from './gateway/ports.ts';
 import { Runs } from './gateway/runs.ts';
 import { bindStages } from './gateway/stages/stages.ts';
-import { issuer, ownerOf, permitted, tagged } from './joints.ts';
+import { forgetful, issuer, ownerOf, permitted, tagged } from './joints.ts';
 import { Lru } from './lib/lru.ts';
 import { codecOf } from './mcp/codec/edit.ts';
 import { localAnswers } from './mcp/downstream/answers.ts';
@@ -99,7 +99,13 @@ async function join(
     sealTask: (exchange, server, task) => handles.seal(exchange, server, task),
     permitted: permitted(whole),
   });
-  const sessions = new LegacySessions({ core: () => core, catalog, upstreams, keyring, clock });
+  const sessions = new LegacySessions({
+    core: () => core,
+    catalog,
+    upstreams: forgetful(upstreams, catalog),
+    keyring,
+    clock,
+  });
   const telemetry = await openTelemetry(config, {
     clock,
     log,

@@ -1,4 +1,5 @@
 /** The small pieces between rooms that do not know each other. */
+import type { OpenedCatalog } from './catalog/catalog.ts';
 import type { Resource } from './components/policy/policy.ts';
 import type { Definition, DefinitionKind, Exchange, Message } from './gateway/exchange.ts';
 import type { House } from './gateway/house.ts';
@@ -12,6 +13,20 @@ export function tagged(upstreams: Upstreams): Upstreams {
   return {
     ...bound(upstreams),
     attach: (server, listen, filter, outlet) => upstreams.attach(server, listen, filter, from(server, outlet)),
+  };
+}
+
+/** Whoever is forgotten by the upstreams is forgotten by the catalog as well. */
+export function forgetful(
+  upstreams: Upstreams,
+  catalog: Pick<OpenedCatalog, 'forget'>,
+): Pick<Upstreams, 'attach' | 'forget'> {
+  return {
+    attach: (...a) => upstreams.attach(...a),
+    forget: (hop) => {
+      upstreams.forget(hop);
+      catalog.forget(hop);
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { keep } from './gateway/house.ts';
 import { quietly } from './gateway/open-exchange.ts';
 import { noticeRecord } from './gateway/records.ts';
 import { makeParts } from './parts.ts';
-import { coreSettings, rulesOf } from './settings.ts';
+import { coreSettings, rulesOf, tlsOf } from './settings.ts';
 import { readyz } from './telemetry/health.ts';
 import { GATEWAY } from './version.ts';
 
@@ -82,6 +82,7 @@ export class Running {
     house.epoch += 1;
     rooms.made = made;
     rooms.loaded = loaded;
+    this.#renewCertificates(loaded);
     await upstreams.reload(loaded.config.servers);
     catalog.reload(loaded.config.servers);
     await this.#notice('configuration', { digest: loaded.digest });
@@ -104,6 +105,15 @@ export class Running {
     await telemetry.close();
     await made.close();
     await state.close();
+  }
+
+  /** A pair that does not fit together is not taken: the one in force stays, and the log says so. */
+  #renewCertificates({ config }: Loaded): void {
+    if (!config.tls) return;
+    for (const listener of this.#rooms.listeners) {
+      const encrypted = listener.addresses().some((address) => address.kind === 'tcp' && address.tls);
+      if (encrypted) listener.renew(tlsOf(config.tls));
+    }
   }
 
   async #notice(what: string, details: object): Promise<void> {

@@ -34,7 +34,7 @@ const tls = z.strictObject({
   key: pem.describe('The private key, PEM.'),
   clientCa: pem.optional().describe('Authorities whose client certificates are accepted, PEM.'),
   clientCertRequired: z.boolean().default(false).describe('Refuse connections without a client certificate.'),
-  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('The oldest TLS version that is spoken.'),
+  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.3').describe('The oldest TLS version that is spoken.'),
 });
 
 const upstreamTls = z.strictObject({

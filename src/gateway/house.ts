@@ -96,5 +96,6 @@ export function epochOf(house: House): number {
 
 /** Keeps a record, or throws. */
 export function keep(house: House, record: AuditRecord): void | Promise<void> {
+  house.observer.kept?.(record.type);
   return house.parts.audit.keep(record);
 }

@@ -144,6 +144,7 @@ function queue(lane: Open, done: Promise<void>, house: House): Promise<void> {
 }
 
 function pass(open: Open, crossing: Crossing, house: House): void | Promise<void> {
+  if (crossing.kind === 'closing') house.observer.answered?.(open.exchange);
   const stop = walk(house.stages.outward, crossing, house);
   return stop instanceof Promise
     ? stop.then((late) => settle(open, crossing, late, house))

@@ -304,6 +304,8 @@ export interface Observer {
   /** Between the two somebody else works: the time outside them is what the gateway adds. */
   forwarded?(exchange: Exchange): void;
   answered?(exchange: Exchange): void;
+  /** A record of this type goes to the audit part. */
+  kept?(type: string): void;
   refused(direction: Direction, stage: string, reason: Reason, exchange: Exchange | undefined): void;
   closed(exchange: Exchange, status: OutcomeStatus, reason: Reason | undefined): void;
 }

@@ -15,6 +15,7 @@ export function observers(list: readonly Observer[], log: Log): Observer {
     opened: (exchange) => each((one) => one.opened(exchange)),
     forwarded: (exchange) => each((one) => one.forwarded?.(exchange)),
     answered: (exchange) => each((one) => one.answered?.(exchange)),
+    kept: (type) => each((one) => one.kept?.(type)),
     refused: (direction, stage, reason, exchange) => each((one) => one.refused(direction, stage, reason, exchange)),
     closed: (exchange, status, reason) => each((one) => one.closed(exchange, status, reason)),
   };

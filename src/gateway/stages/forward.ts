@@ -30,6 +30,7 @@ function opening(crossing: Crossing, house: House): Verdict {
     accepted(open, house);
     return PASS;
   }
+  house.observer.forwarded?.(exchange);
   const flight = answererOf(exchange.row, house).open(exchange, outletOf(open, house), crossing.grant);
   open.flight = flight;
   if (exchange.row.wire === 'notification') {

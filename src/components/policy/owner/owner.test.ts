@@ -33,10 +33,16 @@ describe('owner', () => {
     assert.equal((await part.decide(about('git'))).effect, 'permit');
   });
 
-  test('without any server nothing at all is permitted', async () => {
-    for (const part of [await begun({}, []), await begun({ servers: [] })]) {
-      assert.equal((await part.decide(about(undefined, 'gateway'))).effect, 'silence');
-    }
+  test('an empty list that was written down permits nothing at all', async () => {
+    const part = await begun({ servers: [] });
+    assert.equal((await part.decide(about(undefined, 'gateway'))).effect, 'silence');
+    assert.equal(part.release(about(undefined, 'gateway')).effect, 'silence');
+  });
+
+  test('before any server is configured the owner may still ask the gateway itself', async () => {
+    const part = await begun({}, []);
+    assert.equal((await part.decide(about(undefined, 'gateway'))).effect, 'permit');
+    assert.equal((await part.decide(about('files'))).effect, 'silence');
   });
 
   test('a group that only looks like the owner is not the owner', async () => {
