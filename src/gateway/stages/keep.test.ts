@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
 import { verifies } from '../../../test/verifies.ts';
 import type { Audit } from '../../components/audit/audit.ts';
 import { event, fate, hang, instead, result, testHouse } from '../house.fixture.ts';
@@ -132,5 +133,5 @@ verifies('attempt.concluded', 'a deadline that passes while an outcome is writte
 });
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Promise.resolve();
+  while (!condition()) await turn();
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
 import { verifies } from '../../../test/verifies.ts';
 import type { Limits } from '../../components/limits/limits.ts';
 import { countingLimits, fate, hang, testHouse } from '../house.fixture.ts';
@@ -41,7 +42,7 @@ verifies('limit.bounded', 'what a slow limit gives to a call that ended meanwhil
   };
   const test = await testHouse({ parts: { limits: [slow] } });
   const sent = test.send('tools/call', read);
-  while (test.house.ledger.size === 0) await Promise.resolve();
+  while (test.house.ledger.size === 0) await turn();
   sent.handling.cancel('agent_gone');
   resolve();
   await sent.handling.crossed;
