@@ -27,13 +27,20 @@ const UNHEARD_OF: readonly Obligation[] = [
 
 export function redactionSuite(name: string, make: Make<RedactionCase>): void {
   describe(`redaction: ${name}`, () => {
-    test('an order that the part cannot carry out is refused, never passed over', () =>
+    test('an order that the part cannot carry out is refused or left to others, never claimed', () =>
       using(make, async ({ part }) => {
         for (const obligation of UNHEARD_OF) {
           const redacted = await part.redact(PLAIN, sampleExchange(), [], [obligation]);
-          assert.equal(redacted.ok, false, `${obligation.kind} was passed over`);
-          assert.ok(!redacted.ok && redacted.detail.length > 0);
+          assert.deepEqual(redacted.ok ? redacted.carried : [], [], `${obligation.kind} was claimed`);
+          assert.ok(redacted.ok || redacted.detail.length > 0);
         }
+      }));
+
+    test('an order that was carried out is claimed, so that the message may go on', () =>
+      using(make, async ({ part, order }) => {
+        if (!order) return assert.ok(part);
+        const redacted = await part.redact(order.message, sampleExchange(), order.findings, order.obligations);
+        assert.deepEqual(redacted.ok && redacted.carried, order.obligations);
       }));
 
     test('what is ordered away is gone from every copy', () =>

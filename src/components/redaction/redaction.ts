@@ -6,7 +6,12 @@ import type { Finding } from '../../gateway/stage.ts';
 import type { Obligation } from '../../gateway/verdict.ts';
 
 export type Redacted =
-  | { readonly ok: true; readonly edits: readonly Edit[] }
+  | {
+      readonly ok: true;
+      readonly edits: readonly Edit[];
+      /** Which of policy's orders these edits carry out. An order that no part has carried out refuses the message. */
+      readonly carried: readonly Obligation[];
+    }
   | { readonly ok: false; readonly detail: string };
 
 export interface Redaction extends Part {

@@ -91,7 +91,7 @@ verifies(
       redact: async ({ doc }) =>
         doc.bytes.includes('outright')
           ? { ok: false, detail: 'cannot' }
-          : { ok: true, edits: [{ op: 'replace', path: ['result', 'text'], json: '"[cut]"' }] },
+          : { ok: true, edits: [{ op: 'replace', path: ['result', 'text'], json: '"[cut]"' }], carried: [] },
     };
     const test = await testHouse({ parts: { redaction: [cut] } });
     test.script = ({ outlet }) => outlet.close(spelled('ana@example.com'));

@@ -1,20 +1,13 @@
-/** Changes nothing — and refuses where policy ordered a redaction that nobody here can carry out (law 8). */
+/** Changes nothing, and says so: an order of policy that no other part carries out refuses the message (law 8). */
 import { z } from 'zod';
 import { defineComponent } from '../../../gateway/component.ts';
 import type { Redacted, Redaction } from '../redaction.ts';
 
-const UNCHANGED: Redacted = { ok: true, edits: [] };
+const UNCHANGED: Redacted = { ok: true, edits: [], carried: [] };
 
 export const none = defineComponent({
   kind: 'redaction',
   use: 'none',
   config: z.strictObject({}),
-  create: (): Redaction => ({
-    redact: (_message, _exchange, _findings, obligations) => {
-      const ordered = obligations.find(({ kind }) => kind === 'redact' || kind === 'mask');
-      return ordered
-        ? { ok: false, detail: `policy orders to ${ordered.kind}, and no part for it is configured` }
-        : UNCHANGED;
-    },
-  }),
+  create: (): Redaction => ({ redact: () => UNCHANGED }),
 });
