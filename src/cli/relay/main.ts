@@ -5,17 +5,14 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { defaultData, places } from '../../config/places.ts';
+import { EXIT } from '../exit.ts';
 import { relay } from './relay.ts';
 import { ensureGateway } from './start.ts';
 
 const DEFAULT_FILE = 'sallyport.yaml';
 const WITHIN = 30_000;
 
-const { values, positionals } = parseArgs({
-  args: process.argv.slice(2),
-  allowPositionals: true,
-  options: { config: { type: 'string' }, data: { type: 'string' } },
-});
+const { values, positionals } = words();
 const [, server] = positionals;
 const file = values.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
 const { data, socket, token } = places(folder());
@@ -32,6 +29,16 @@ await relay({
 });
 // requests of an agent that is gone keep nobody waiting
 process.exit(0);
+
+function words() {
+  const options = { config: { type: 'string' }, data: { type: 'string' } } as const;
+  try {
+    return parseArgs({ args: process.argv.slice(2), allowPositionals: true, options });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return process.exit(EXIT.usage);
+  }
+}
 
 function command(): string[] {
   const bin = fileURLToPath(new URL('../../../bin/sallyport.js', import.meta.url));
