@@ -61,7 +61,7 @@ function watched({ core }: Side): Arrival[] {
 
 class Agent {
   readonly #input = new PassThrough();
-  readonly #lines: JsonObject[] = [];
+  readonly #lines: string[] = [];
   #wake: () => void = () => undefined;
   readonly over: Promise<void>;
 
@@ -71,7 +71,7 @@ class Agent {
     output.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split('\n');
       rest = lines.pop()!;
-      this.#lines.push(...lines.map((line) => JSON.parse(line) as JsonObject));
+      this.#lines.push(...lines);
       this.#wake();
     });
     const token = join(data, 'token');
@@ -84,6 +84,10 @@ class Agent {
   }
 
   async next(): Promise<JsonObject> {
+    return JSON.parse(await this.nextText()) as JsonObject;
+  }
+
+  async nextText(): Promise<string> {
     while (this.#lines.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     return this.#lines.shift()!;
   }
@@ -213,15 +217,15 @@ describe('the relay for stateless agents', () => {
     agent.send(
       `{"jsonrpc":"2.0","id":98765432109876543210,"method":"tools/call","params":{"name":"t","_meta":${meta}}}`,
     );
-    const lines = [await agent.next(), await agent.next(), await agent.next()];
+    const lines = [await agent.next(), await agent.next()];
     assert.deepEqual(
-      lines.slice(0, 2).map((line) => line['params']),
+      lines.map((line) => line['params']),
       [
         { progressToken: 7, progress: 1 },
         { progressToken: 7, progress: 2 },
       ],
     );
-    assert.equal(String(lines[2]?.['id']), String(Number('98765432109876543210')));
+    assert.match(await agent.nextText(), /"id":98765432109876543210,/);
   });
 
   it('turns a cancellation into the end of that request, and writes nothing more of it', async () => {
