@@ -195,17 +195,33 @@ async function firstAnswer(home: Home): Promise<number> {
   return took;
 }
 
-/** The median of five, in the best of three rounds: neighbours on the machine may spoil a round, the code does not. */
+/**
+ * The median of five. On a machine so busy that Node.js alone takes several times its usual 30 ms to start, measured in
+ * turn, the clock judges the neighbours: then the relay may take as many times longer.
+ */
 async function assertQuick(measure: () => Promise<number>): Promise<void> {
-  const rounds: number[][] = [];
-  while (rounds.length < 3) {
-    const took: number[] = [];
-    for (let i = 0; i < 5; i += 1) took.push(Math.round(await measure()));
-    if (took.toSorted((a, b) => a - b)[2]! < FIRST_ANSWER_MS) return;
-    rounds.push(took);
+  const [took, bare]: [number[], number[]] = [[], []];
+  for (let i = 0; i < 5; i += 1) {
+    bare.push(await bareStart());
+    took.push(await measure());
   }
-  const load = loadavg()[0]!.toFixed(1);
-  assert.fail(`${rounds.map((took) => took.join(', ')).join('; ')} ms, at a load of ${load}`);
+  const bound = Math.max(FIRST_ANSWER_MS, (FIRST_ANSWER_MS / 30) * median(bare));
+  const told = `${rounded(took)} ms (bare Node.js ${rounded(bare)} ms), at a load of ${loadavg()[0]!.toFixed(1)}`;
+  assert.ok(median(took) < bound, told);
+}
+
+async function bareStart(): Promise<number> {
+  const started = performance.now();
+  await promisify(execFile)(process.execPath, ['-e', '0']);
+  return performance.now() - started;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+function rounded(values: number[]): string {
+  return values.map(Math.round).join(', ');
 }
 
 function linesOf(stdout: NodeJS.ReadableStream): () => Promise<string> {
