@@ -119,6 +119,15 @@ describe('a modern answer', () => {
     assert.deepEqual(called.result, { content: [], resultType: 'complete' });
   });
 
+  it('never carries the code of earlier versions for a resource that is not there', async () => {
+    const raw = '{"jsonrpc":"2.0","id":0,"error":{"code":-32002,"message":"Not found","data":{"uri":"a://b"}}}';
+    const missing = scripted((_exchange, outlet) => outlet.close(messageOf(raw, 'closing', 'resources/read')));
+    const { url } = await started({ answers: { 'resources/read': missing } });
+    const text = body('resources/read', { uri: 'a://b' });
+    const got = await call(url, { method: 'POST', headers: headers('resources/read', 'a://b'), body: text });
+    assert.equal(got.text, raw.replace('"id":0', '"id":1').replace('-32002', '-32602'));
+  });
+
   it('with text beyond ASCII and of any size arrives whole', async () => {
     const text = 'é'.repeat(40_000);
     const got = await list((await started({ answers: { 'tools/list': answering({ tools: [], text }) } })).url);

@@ -19,6 +19,7 @@ export function renderClosing(exchange: Exchange, message: Message): Buffer {
   const edits: Edit[] = [{ op: 'set', path: ['id'], json: id }];
   const result = message.payload === 'result' ? memberOf(message, 'result') : undefined;
   if (result !== undefined) edits.push(...resultEdits(exchange, result));
+  else if (exchange.era === 'modern') edits.push(...errorEdits(message));
   return splice(message.doc, edits);
 }
 
@@ -43,6 +44,11 @@ function resultEdits(exchange: Exchange, result: JsonObject): Edit[] {
   if (exchange.row.cache && (result['resultType'] ?? 'complete') === 'complete') edits.push(...cacheEdits(result));
   if (isListen(exchange)) edits.push(...tagEdits('result', result, exchange));
   return edits;
+}
+
+/** -32002 (resource not found) belongs to earlier versions; from 2026-07-28 on it is -32602 (SEP-2164). */
+function errorEdits({ doc }: Message): Edit[] {
+  return doc.raw(['error', 'code']) === '-32002' ? [{ op: 'replace', path: ['error', 'code'], json: '-32602' }] : [];
 }
 
 /** An upstream that gives no caching hints promised nothing: stale at once, for this caller only. */
