@@ -269,12 +269,12 @@ describe('the relay for agents with a session', () => {
   });
 
   it('begins another when the gateway forgot it, and goes on as if nothing had been', async () => {
-    const { sessions, attached } = await gateway({ answers: { 'tools/list': answering({ tools: [] }) } });
+    const { core, sessions, attached } = await gateway({ answers: { 'tools/list': answering({ tools: [] }) } });
     const agent = new Agent();
     await agent.initialize();
     agent.send(request('tools/list', 1));
     await agent.next();
-    sessions.close();
+    for (const { exchange } of core.open.values()) sessions.end(exchange.session!);
     for (const id of [2, 3]) agent.send(request('tools/list', id));
     assert.deepEqual(new Set([(await agent.next())['id'], (await agent.next())['id']]), new Set([2, 3]));
     assert.equal(sessions.size, 1);

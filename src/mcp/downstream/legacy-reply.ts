@@ -95,8 +95,10 @@ export class StandingReply implements Reply {
     this.#ended();
   }
 
-  fail(_exchange: Exchange, _verdict: Deny): void {
-    this.#ended();
+  /** A gateway that stops ends the stream only: calls of the session that are under way may still finish. */
+  fail(_exchange: Exchange, verdict: Deny): void {
+    this.#stream.finish();
+    if (verdict.reason !== 'draining') this.#ended();
   }
 
   refuse(_verdict: Deny, _requestId: Id | undefined): void {}

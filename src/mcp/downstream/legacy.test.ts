@@ -15,6 +15,7 @@ import { agentSide, answering, scripted } from '../../../test/fixtures/agent-sid
 import type { Side, SideSettings } from '../../../test/fixtures/agent-side.ts';
 import type { Message } from '../../gateway/exchange.ts';
 import type { Outlet } from '../../gateway/ports.ts';
+import { deny } from '../../gateway/verdict.ts';
 import type { Deny } from '../../gateway/verdict.ts';
 import { manualClock } from '../../lib/clock.ts';
 
@@ -303,6 +304,28 @@ describe('a legacy answer', () => {
     assert.match((await next(events)).data, /two/);
     assert.match((await next(events)).data, /three/);
     await events.return(undefined);
+  });
+
+  it('that is under way when the gateway stops still arrives, while streams without end are ended', async () => {
+    const given: Outlet[] = [];
+    const slow = scripted((_exchange, outlet) => void given.push(outlet));
+    const { url, core, sessions, attached } = await started({ answers: { 'tools/call': slow } });
+    const headers = await begin(url);
+    const standing = await get(url, headers);
+    standing.resume();
+    const pending = call(url, { method: 'POST', headers, body: rpc('tools/call', { name: 't' }, 9) });
+    while (given.length === 0) await tick();
+    for (const { exchange, reply } of core.open.values()) {
+      if (exchange.row.method === 'session/stream') reply.fail(exchange, deny('draining'));
+    }
+    sessions.close();
+    await once(standing, 'end');
+    assert.deepEqual(
+      attached.map((one) => one.open),
+      [false, false],
+    );
+    given[0]?.close(result('tools/call', { content: [] }));
+    assert.deepEqual((await pending).result, { content: [] });
   });
 
   it('ends when the agent cancels it, which hanging up does not', async () => {

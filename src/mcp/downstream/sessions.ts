@@ -165,9 +165,14 @@ export class LegacySessions implements Sessions, SessionRoom {
     for (const live of this.#live.values()) if (this.#expired(live)) this.end(live.id);
   }
 
-  close(why: CancelWhy = 'draining'): void {
+  /** The gateway stops: nobody hears news any more, but calls under way find their session until they are answered. */
+  close(): void {
     clearInterval(this.#sweep);
-    for (const id of this.#live.keys()) this.end(id, why);
+    for (const live of this.#live.values()) {
+      for (const attachment of live.attachments.values()) attachment.close();
+      live.standing?.end('draining');
+      live.store.standing.finish();
+    }
   }
 
   // ---- what replies need ------------------------------------------------------------------------------------
