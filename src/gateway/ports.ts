@@ -103,8 +103,8 @@ export interface Sessions {
 
 /** Where released messages of one exchange go: the agent's side. `Promise` means: wait, the agent reads slowly. */
 export interface Reply {
-  /** The message did not cross. */
-  refuse(verdict: Deny, requestId: Id | undefined, era: Era): void;
+  /** The message did not cross. `challenges` are for WWW-Authenticate (RFC 9110 §11.6.1), where nobody was identified. */
+  refuse(verdict: Deny, requestId: Id | undefined, era: Era, challenges?: readonly string[]): void;
   /** A notification or an answer was taken: 202. */
   accept(): void;
   event(exchange: Exchange, message: Message): void | Promise<void>;
