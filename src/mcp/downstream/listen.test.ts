@@ -33,13 +33,13 @@ let arrivals: Arrival[] = [];
 const listeners: Listener[] = [];
 
 /** A core that reads the body and refuses with what it is told. */
-function core(reason: 'unauthenticated' | 'throttled' = 'unauthenticated'): Core {
+function core(reason: 'unauthenticated' | 'throttled' = 'unauthenticated', challenges?: readonly string[]): Core {
   return {
     handle(arrival, reply) {
       arrivals.push(arrival);
       const crossed = arrival.body(LIMITS.bytes).then((bytes) => {
         if (bytes !== 'gone')
-          reply.refuse(deny(bytes === 'too_large' ? 'body_too_large' : reason), undefined, 'modern');
+          reply.refuse(deny(bytes === 'too_large' ? 'body_too_large' : reason), undefined, 'modern', challenges);
       });
       return { crossed, cancel() {} };
     },
@@ -162,6 +162,32 @@ describe('the listener', () => {
     assert.deepEqual(arrival?.endpoint, { kind: 'server', server: 'files' });
     assert.deepEqual(arrival?.peer, { address: '127.0.0.1', encrypted: false, certificate: undefined });
     assert.deepEqual([arrival?.verb, arrival?.announced, arrival?.header('accept')], ['POST', 2, BOTH]);
+  });
+
+  it('names the challenges of identity on a 401', async () => {
+    const challenges = ['Bearer resource_metadata="https://gw.example.com/meta"', 'Basic realm="gw"'];
+    const url = (await started([LOOPBACK], { core: core('unauthenticated', challenges) })).url();
+    const got = await call(url, { method: 'POST', headers: POST, body: '{}' });
+    assert.equal(got.headers['www-authenticate'], challenges.join(', '));
+  });
+
+  it('keeps the connection of who was refused before its small body was read', async () => {
+    const hasty: Core = {
+      ...core(),
+      handle(_arrival, reply) {
+        reply.refuse(deny('unauthenticated'), undefined, 'modern');
+        return { crossed: undefined, cancel() {} };
+      },
+    };
+    const { port } = new URL((await started([LOOPBACK], { core: hasty })).url());
+    const socket = connect(Number(port), '127.0.0.1');
+    for (const _ of [1, 2]) {
+      socket.write('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}');
+      const [head] = (await once(socket, 'data')) as [Buffer];
+      assert.match(head.toString(), /^HTTP\/1\.1 401 /);
+      assert.doesNotMatch(head.toString(), /connection: close/i);
+    }
+    socket.destroy();
   });
 
   it('finds headers that decide and came twice', async () => {

@@ -15,6 +15,9 @@ export const OUTGOING: OutgoingSettings = { keepAlive: 15_000, stall: 60_000 };
 /** Larger bodies are not worth the copy into one string with the head. */
 const SMALL = 16 * 1024;
 
+/** Bytes of an unread body that are cheaper to skip than a new connection. */
+const SKIPPED = 64 * 1024;
+
 const STREAM_HEADERS = [
   'content-type',
   'text/event-stream',
@@ -99,9 +102,15 @@ export class Outgoing {
   }
 
   #head(status: number, headers: readonly string[]): void {
-    // a body that was not read to its end would be taken for the next request
-    const close = this.#res.req.complete ? [] : ['connection', 'close'];
+    const close = this.#tooMuchLeft() ? ['connection', 'close'] : [];
     this.#res.writeHead(status, [...headers, ...this.#always, ...close]);
+  }
+
+  /** A small rest of an unread body is skipped by the server; a long or unknown one is not waited for. */
+  #tooMuchLeft(): boolean {
+    const { complete, headers } = this.#res.req;
+    if (complete) return false;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SKIPPED;
   }
 
   #comment(): void {

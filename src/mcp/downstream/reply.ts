@@ -2,7 +2,7 @@
  * Where released messages of one HTTP request go. One JSON answer when nothing but the closing comes; a stream as soon
  * as something comes before it, or after a silence that a proxy might take for death.
  */
-import type { Exchange, Id, Message } from '../../gateway/exchange.ts';
+import type { Era, Exchange, Id, Message } from '../../gateway/exchange.ts';
 import type { Arrival, Reply } from '../../gateway/ports.ts';
 import type { Reason } from '../../gateway/reasons.ts';
 import type { Deny } from '../../gateway/verdict.ts';
@@ -26,7 +26,7 @@ export interface ReplySettings {
   readonly primeAfter: number;
   /** Milliseconds after which any other unanswered request gets a stream that can be kept alive. */
   readonly streamAfter: number;
-  /** The value of WWW-Authenticate on a 401. */
+  /** The value of WWW-Authenticate on a 401 for which identity names none. */
   readonly challenge: (reason: Reason) => string;
 }
 
@@ -51,12 +51,13 @@ export class HttpReply implements Reply {
     this.#settings = settings;
   }
 
-  refuse(verdict: Deny, requestId: Id | undefined): void {
+  refuse(verdict: Deny, requestId: Id | undefined, _era?: Era, challenges: readonly string[] = []): void {
     clearTimeout(this.#patience);
     const { status, json } = renderRefusal(verdict, requestId);
     if (status === 202) return this.#out.empty(202);
-    if (this.#way === undefined) return this.#out.json(status, json, this.#headers(verdict.reason, status));
-    this.#way.last(json, status, this.#headers(verdict.reason, status));
+    const headers = this.#headers(verdict.reason, status, challenges);
+    if (this.#way === undefined) this.#out.json(status, json, headers);
+    else this.#way.last(json, status, headers);
   }
 
   accept(): void {
@@ -132,8 +133,9 @@ export class HttpReply implements Reply {
     return token === undefined ? [] : ['mcp-session-id', token];
   }
 
-  #headers(reason: Reason, status: number): readonly string[] {
-    if (status === 401) return ['www-authenticate', this.#settings.challenge(reason)];
+  #headers(reason: Reason, status: number, challenges: readonly string[] = []): readonly string[] {
+    const named = challenges.length > 0 ? challenges.join(', ') : this.#settings.challenge(reason);
+    if (status === 401) return ['www-authenticate', named];
     if (status === 405) return ['allow', 'POST'];
     if (status === 429 || status === 503) return ['retry-after', '1'];
     return [];
