@@ -62,6 +62,7 @@ export class Channel implements Quay {
   readonly #memory: SessionMemory = { level: undefined, subscribed: new Set() };
   readonly #lease: Lease = { grant: undefined };
   readonly #ends: Promise<void>[] = [];
+  readonly #stop = new AbortController();
   readonly #superseded: Connection[] = [];
   #connection: Connection | undefined;
   #listened: Listened | undefined;
@@ -226,6 +227,8 @@ export class Channel implements Quay {
     this.#endSuperseded();
     this.#deps.ended(this.key);
     for (const passage of this.#passages) passage.abandon('the connection was ended');
+    // what is still being opened is not waited for
+    this.#stop.abort();
   }
 
   #release(): void {
@@ -256,8 +259,9 @@ export class Channel implements Quay {
   }
 
   async #start(grant: Grant | undefined): Promise<Connection> {
-    await this.#backedOff();
     const attempt = ++this.#attempt;
+    await this.#backedOff();
+    if (attempt !== this.#attempt) throw new UpstreamFault('upstream_unavailable', 'the connection was ended');
     try {
       this.#lease.grant = grant ?? (await this.#issued());
       const connection = await connect(this.#plan(attempt));
@@ -279,7 +283,20 @@ export class Channel implements Quay {
     const events = this.#events(attempt);
     const milliseconds = settings.deadline;
     const lease = this.#lease;
-    return { settings, http, hop, lease, era, memory: this.#memory, events, limits, gateway, log, milliseconds };
+    return {
+      settings,
+      http,
+      hop,
+      lease,
+      era,
+      memory: this.#memory,
+      signal: this.#stop.signal,
+      events,
+      limits,
+      gateway,
+      log,
+      milliseconds,
+    };
   }
 
   #ready(connection: Connection): Connection {

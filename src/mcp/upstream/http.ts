@@ -39,6 +39,8 @@ export interface HttpFault {
 export type Abort = () => void;
 
 const LINGER_MS = 2000;
+/** Milliseconds that a server has to take a notification. */
+export const TAKEN_MS = 5000;
 const CONNECT_MS = 10_000;
 /** Bytes of a refusal's body that are read. */
 const REFUSAL = 64 * 1024;
@@ -228,6 +230,18 @@ function mediaType(value: string | undefined): string {
 function describe(error: Error & { code?: string }): string {
   const code = error.code === undefined ? '' : `${error.code}: `;
   return `${code}${error.message || error.name}`;
+}
+
+/** A request whose answer does not matter: resolves when it is answered, has failed, or takes too long. */
+export function sentOff(milliseconds: number, start: (on: Reading) => Abort): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = () => resolve();
+  const abort = start({ message: () => undefined, end: done, refused: done, failed: done });
+  const timer = setTimeout(() => {
+    abort();
+    resolve();
+  }, milliseconds);
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** What a status says about a request that was answered with it: refused before it ran, or nobody knows. */

@@ -248,6 +248,16 @@ test('listeners subscribe once, and unsubscribe with the last of them', async (t
   assert.equal(server.hits.filter(of('resources/subscribe')).length, 1);
 });
 
+test('close does not wait for a server that does not answer its greeting', async (t) => {
+  const server = await scripted(() => undefined);
+  const upstreams = upstreamsOf([http('s', server.url, { deadline: 60_000 })]);
+  t.after(() => server.close());
+  const surface = assert.rejects(upstreams.surface('s', hop, soon(60_000)), { reason: 'upstream_unavailable' });
+  await server.next(of('server/discover'));
+  await upstreams.close();
+  await surface;
+});
+
 test('closing ends the session at the server', async (t) => {
   const { server, upstreams } = await open(t, { call: (hit) => result(hit, OK) });
   await send(upstreams).result();

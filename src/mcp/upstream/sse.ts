@@ -6,7 +6,7 @@ import type { Grant } from '../../gateway/ports.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { SseEvent } from '../codec/sse.ts';
 import type { Call, Lease } from './connection.ts';
-import { reasonOfStatus, standingHeaders } from './http.ts';
+import { TAKEN_MS, reasonOfStatus, sentOff, standingHeaders } from './http.ts';
 import type { Abort, HttpServer, HttpTransport, Reading } from './http.ts';
 import type { LegacyWire } from './legacy.ts';
 import { takeRefusal } from './refusal.ts';
@@ -47,6 +47,11 @@ export class SseWire implements LegacyWire {
     }
   }
 
+  /** The endpoint is not waited for any more. */
+  abandon(detail: string): void {
+    this.#failed(detail);
+  }
+
   send(json: Buffer, call: Call | undefined, grant: Grant | undefined): void {
     if (call === undefined) return void this.notify(json, grant);
     const { board } = this.#deps;
@@ -60,10 +65,7 @@ export class SseWire implements LegacyWire {
   }
 
   notify(json: Buffer, grant: Grant | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => resolve();
-    this.#post(json, grant, { message: () => undefined, refused: done, end: done, failed: done });
-    return promise;
+    return sentOff(TAKEN_MS, (on) => this.#post(json, grant, on));
   }
 
   begin(version: string): void {
@@ -76,10 +78,13 @@ export class SseWire implements LegacyWire {
     return Promise.resolve();
   }
 
-  #post(json: Buffer, grant: Grant | undefined, on: Reading): void {
-    if (this.#endpoint === undefined) return on.failed({ reason: 'upstream_unavailable', detail: 'no endpoint' });
+  #post(json: Buffer, grant: Grant | undefined, on: Reading): Abort {
+    if (this.#endpoint === undefined) {
+      on.failed({ reason: 'upstream_unavailable', detail: 'no endpoint' });
+      return () => undefined;
+    }
     const headers = [...this.#headers(grant), 'content-type', 'application/json', 'accept', 'application/json'];
-    this.#deps.http.request('POST', this.#endpoint, headers, json, on);
+    return this.#deps.http.request('POST', this.#endpoint, headers, json, on);
   }
 
   #reading(): Reading {

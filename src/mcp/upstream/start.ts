@@ -28,18 +28,24 @@ export interface Plan {
   readonly limits: JsonLimits;
   readonly gateway: GatewayName;
   readonly log: Log;
+  /** Aborted when nobody wants the connection any more, while it is being opened. */
+  readonly signal: AbortSignal;
   /** Milliseconds for everything together. */
   readonly milliseconds: number;
 }
 
 /** A legacy server may ignore what it does not know; it is greeted the old way after so long. */
 const PROBE_MS = 3000;
+const ENDED = 'the connection was ended';
 
 /** @throws UpstreamFault; nothing is left open then */
 export async function connect(plan: Plan): Promise<Connection> {
   const { transport } = plan.settings;
   const until = performance.now() + plan.milliseconds;
-  const left = () => Math.max(1, until - performance.now());
+  const left = () => {
+    if (plan.signal.aborted) throw new UpstreamFault('upstream_unavailable', ENDED);
+    return Math.max(1, until - performance.now());
+  };
   if (transport.kind === 'stdio') return connectStdio(plan, transport, left);
   if (plan.http === undefined) throw new Error('an HTTP server without sockets');
   return connectHttp({ ...plan, http: plan.http, transport }, left);
@@ -100,7 +106,7 @@ async function modernHttp(plan: HttpPlan, milliseconds: number): Promise<Connect
   const board = switchboard(plan, () => undefined);
   const contradicted = (detail: string) => plan.events.contradicted(detail);
   const wire = new ModernHttpWire(plan.http, plan.transport, board, contradicted);
-  return discovered(modern(plan, board, wire), milliseconds);
+  return discovered(plan, board, modern(plan, board, wire), milliseconds);
 }
 
 async function streamable(plan: HttpPlan, milliseconds: number): Promise<Connection> {
@@ -116,15 +122,15 @@ async function streamable(plan: HttpPlan, milliseconds: number): Promise<Connect
     contradicted: (detail) => events.contradicted(detail),
   });
   const connection = legacy(plan, board, wire);
-  return greeted(connection, milliseconds);
+  return greeted(plan, board, connection, milliseconds);
 }
 
 async function legacySse(plan: HttpPlan, milliseconds: number): Promise<Connection> {
   const { http, transport, lease, events } = plan;
   const board = switchboard(plan, (json, grant) => wire.send(json, undefined, grant ?? lease.grant));
   const wire = new SseWire({ http, transport, lease, board, lost: (detail) => events.lost(detail) });
-  await wire.open(milliseconds);
-  return greeted(legacy(plan, board, wire), milliseconds);
+  await whileWanted(plan.signal, () => wire.abandon(ENDED), wire.open(milliseconds));
+  return greeted(plan, board, legacy(plan, board, wire), milliseconds);
 }
 
 async function connectStdio(plan: Plan, transport: StdioTransport, left: Left): Promise<Connection> {
@@ -139,17 +145,18 @@ async function connectStdio(plan: Plan, transport: StdioTransport, left: Left): 
 async function probeStdio(plan: Plan, transport: StdioTransport, left: Left): Promise<Connection> {
   const host = start(plan, transport);
   const connection = modern(plan, host.board, modernStdioWire(host.process));
-  const fault = await refusalOf(connection.discover(Math.min(PROBE_MS, left() / 2)));
+  const fault = await refusalOf(connection.discover(Math.min(PROBE_MS, left() / 2)), plan, host.board);
   if (fault === undefined) return learnt(host.serve(connection), plan.era);
-  const later = host.gone === undefined ? await greetedInPlace(plan, host, left() / 2) : undefined;
+  const later = host.gone === undefined ? await greetedInPlace(plan, host, left) : undefined;
   const found = later ?? (await afresh(plan, transport, host, left));
   if (evidenceOf(fault) === 'legacy') plan.era.learn('legacy');
   return found;
 }
 
-async function greetedInPlace(plan: Plan, host: Host, milliseconds: number): Promise<Connection | undefined> {
+async function greetedInPlace(plan: Plan, host: Host, left: Left): Promise<Connection | undefined> {
+  if (plan.signal.aborted) return undefined;
   const connection = legacy(plan, host.board, legacyStdioWire(host.process));
-  const fault = await refusalOf(connection.handshake(milliseconds));
+  const fault = await refusalOf(connection.handshake(left() / 2), plan, host.board);
   return fault === undefined ? host.serve(connection) : undefined;
 }
 
@@ -161,12 +168,14 @@ async function afresh(plan: Plan, transport: StdioTransport, host: Host, left: L
 
 async function modernStdio(plan: Plan, transport: StdioTransport, milliseconds: number): Promise<Connection> {
   const host = start(plan, transport);
-  return host.serve(await discovered(modern(plan, host.board, modernStdioWire(host.process)), milliseconds));
+  const connection = modern(plan, host.board, modernStdioWire(host.process));
+  return host.serve(await discovered(plan, host.board, connection, milliseconds));
 }
 
 async function legacyStdio(plan: Plan, transport: StdioTransport, milliseconds: number): Promise<Connection> {
   const host = start(plan, transport);
-  return host.serve(await greeted(legacy(plan, host.board, legacyStdioWire(host.process)), milliseconds));
+  const connection = legacy(plan, host.board, legacyStdioWire(host.process));
+  return host.serve(await greeted(plan, host.board, connection, milliseconds));
 }
 
 /** A process and its switchboard. Until it serves, its end is a failed start and nobody's loss. */
@@ -240,23 +249,45 @@ function legacy(plan: Plan, board: Switchboard, wire: LegacyWire): LegacyConnect
   return new LegacyConnection(board, wire, { hop, lease, gateway, memory, patience: settings.deadline });
 }
 
-async function discovered(connection: ModernConnection, milliseconds: number): Promise<Connection> {
-  return orEnded(connection, connection.discover(milliseconds));
+async function discovered(
+  plan: Plan,
+  board: Switchboard,
+  connection: ModernConnection,
+  milliseconds: number,
+): Promise<Connection> {
+  return orEnded(plan, board, connection, connection.discover(milliseconds));
 }
 
-async function greeted(connection: LegacyConnection, milliseconds: number): Promise<Connection> {
-  return orEnded(connection, connection.handshake(milliseconds));
+async function greeted(
+  plan: Plan,
+  board: Switchboard,
+  connection: LegacyConnection,
+  milliseconds: number,
+): Promise<Connection> {
+  return orEnded(plan, board, connection, connection.handshake(milliseconds));
 }
 
-async function orEnded(connection: Connection, step: Promise<void>): Promise<Connection> {
-  const fault = await refusalOf(step);
+async function orEnded(
+  plan: Plan,
+  board: Switchboard,
+  connection: Connection,
+  step: Promise<void>,
+): Promise<Connection> {
+  const fault = await refusalOf(step, plan, board);
   if (fault === undefined) return connection;
   await connection.end();
   throw fault;
 }
 
-function refusalOf(step: Promise<void>): Promise<UpstreamFault | undefined> {
-  return step.then(() => undefined, asFault);
+/** Why a step of the opening failed. It fails at once when nobody wants the connection any more. */
+function refusalOf(step: Promise<void>, plan: Plan, board: Switchboard): Promise<UpstreamFault | undefined> {
+  const stop = () => board.failAll('upstream_unavailable', ENDED);
+  return whileWanted(plan.signal, stop, step).then(() => undefined, asFault);
+}
+
+function whileWanted(signal: AbortSignal, stop: () => void, step: Promise<void>): Promise<void> {
+  signal.addEventListener('abort', stop, { once: true });
+  return step.finally(() => signal.removeEventListener('abort', stop));
 }
 
 function learnt(connection: Connection, era: EraMemory): Connection {

@@ -145,6 +145,16 @@ test('close ends a process that listens to neither its input nor SIGTERM, and it
   assert.ok(!alive(Number(child)));
 });
 
+test('close does not wait for a server that says nothing, and who waits for it is told', async (t) => {
+  const upstreams = open(t, ['silent'], { deadline: 60_000 });
+  const outlet = new Remembering();
+  upstreams.open(call('s', 'echo'), outlet, grant);
+  const surface = assert.rejects(upstreams.surface('s', hop, soon(60_000)), { reason: 'upstream_unavailable' });
+  await upstreams.close();
+  assert.match(await outlet.failed.promise, /^upstream_unavailable/);
+  await surface;
+});
+
 test('a process that nobody uses is ended, and started again when somebody does', async (t) => {
   const upstreams = open(t, [], { idle: 50 });
   const before = await about(upstreams);

@@ -4,7 +4,7 @@
  */
 import type { Grant } from '../../gateway/ports.ts';
 import type { Call, Lease } from './connection.ts';
-import { reasonOfStatus, standingHeaders } from './http.ts';
+import { TAKEN_MS, reasonOfStatus, sentOff, standingHeaders } from './http.ts';
 import type { Abort, HttpServer, HttpTransport, Reading } from './http.ts';
 import type { LegacyWire } from './legacy.ts';
 import { speaksModern, takeRefusal } from './refusal.ts';
@@ -65,12 +65,9 @@ export class StreamableWire implements LegacyWire {
   }
 
   notify(json: Buffer, grant: Grant | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => resolve();
-    const reading: Reading = { message: done, end: done, refused: done, failed: done };
-    if (this.#ended) resolve();
-    else this.#deps.http.request('POST', this.#path, this.#postHeaders(grant), json, reading);
-    return promise;
+    if (this.#ended) return Promise.resolve();
+    const headers = this.#postHeaders(grant);
+    return sentOff(TAKEN_MS, (on) => this.#deps.http.request('POST', this.#path, headers, json, on));
   }
 
   begin(version: string): void {
@@ -84,19 +81,8 @@ export class StreamableWire implements LegacyWire {
     this.#ended = true;
     this.#stream?.();
     for (const timer of this.#timers) clearTimeout(timer);
-    if (this.#session !== undefined) await this.#farewell(headers);
-  }
-
-  #farewell(headers: string[]): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => resolve();
-    const reading: Reading = { message: () => undefined, end: done, refused: done, failed: done };
-    const abort = this.#deps.http.request('DELETE', this.#path, headers, undefined, reading);
-    const timer = setTimeout(() => {
-      abort();
-      resolve();
-    }, FAREWELL_MS);
-    return promise.finally(() => clearTimeout(timer));
+    if (this.#session === undefined) return;
+    await sentOff(FAREWELL_MS, (on) => this.#deps.http.request('DELETE', this.#path, headers, undefined, on));
   }
 
   #post(parcel: Parcel): void {
