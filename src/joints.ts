@@ -98,7 +98,7 @@ export function permitted(house: () => House) {
     );
     const sync = answers.every((answer) => !(answer instanceof Promise));
     if (sync) return answers.map((answer) => !(answer instanceof Promise) && answer.effect === 'permit');
-    return Promise.all(answers).then((decided) => decided.map(({ effect }) => effect === 'permit'));
+    return Promise.all(answers.map(async (answer) => (await answer).effect === 'permit'));
   };
 }
 

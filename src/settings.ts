@@ -26,8 +26,8 @@ export function coreSettings({ config, digest }: Loaded, rules: HeadRules): Core
     askDeadline: ASK_DEADLINE,
     serverDeadline: (server) => deadlines.get(server) ?? DEADLINE,
     configDigest: digest,
-    hostAllowed: rules.hostAllowed,
-    originAllowed: rules.originAllowed,
+    hostAllowed: (host) => rules.hostAllowed(host),
+    originAllowed: (origin, host) => rules.originAllowed(origin, host),
     admitted: (target) => admitted(target, deadlines),
   };
 }

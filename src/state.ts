@@ -39,7 +39,7 @@ export async function openState(config: Config, log: Log): Promise<State> {
   })) as StorePart;
   const keys = keysIn(part.store, config.tenant);
   const keyring = await openKeyring(keys, clock);
-  const stopWatching = refreshed(keyring, keys.watch, log);
+  const stopWatching = refreshed(keyring, (onChange) => keys.watch(onChange), log);
   const close = async (): Promise<void> => {
     stopWatching();
     await part.close?.();
