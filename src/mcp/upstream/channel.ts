@@ -8,21 +8,21 @@ import type { Doc, Json, JsonObject } from '../../gateway/document.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { Attachment, Clock, Grant, Hop, ListenFilter, Log, Outlet, ServerSettings } from '../../gateway/ports.ts';
 import type { Principal } from '../../gateway/principal.ts';
-import { parseJson, splice } from '../codec/json.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import { Attached } from './attached.ts';
+import { Backoff } from './backoff.ts';
 import { NOTHING } from './connection.ts';
-import type { Connection, ConnectionEvents, Lease, SessionMemory, Standing } from './connection.ts';
+import type { Connection, ConnectionEvents, Lease, SessionMemory } from './connection.ts';
 import type { EraMemory } from './era.ts';
 import type { Gate } from './gate.ts';
 import type { HttpServer } from './http.ts';
-import { union, wants } from './listen.ts';
+import { Listeners } from './listeners.ts';
 import { answerTo, asFault } from './own.ts';
 import { Passage } from './passage.ts';
 import type { Quay } from './passage.ts';
 import { scrub, secretsOf } from './scrub.ts';
 import { connect } from './start.ts';
-import { SUBSCRIPTION_ID, member } from './switchboard.ts';
+import { member } from './switchboard.ts';
 
 export interface ChannelDeps {
   readonly settings: ServerSettings;
@@ -45,9 +45,6 @@ interface Listened {
   readonly honoured: Promise<ListenFilter>;
 }
 
-const FIRST_BACKOFF_MS = 100;
-const LONGEST_BACKOFF_MS = 30_000;
-const HEALTHY_MS = 60_000;
 /** A call waits so long for a server that is being restarted, and is told at once when it takes longer. */
 const WORTH_WAITING_MS = 1000;
 
@@ -58,20 +55,18 @@ export class Channel implements Quay {
   readonly gate: Gate;
   readonly #deps: ChannelDeps;
   readonly #passages = new Set<Passage>();
-  readonly #attached = new Set<Attached>();
+  readonly #listeners = new Listeners();
   readonly #memory: SessionMemory = { level: undefined, subscribed: new Set() };
   readonly #lease: Lease = { grant: undefined };
   readonly #ends: Promise<void>[] = [];
   readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
   readonly #superseded: Connection[] = [];
   #connection: Connection | undefined;
   #listened: Listened | undefined;
   #starting: Promise<Connection> | undefined;
   #attempt = 0;
   #requests = 0;
-  #failures = 0;
-  #notBefore = 0;
-  #readySince = 0;
   #lastUse: number;
   #idleTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -86,6 +81,7 @@ export class Channel implements Quay {
     this.hop = hop;
     this.gate = deps.gate;
     this.#deps = deps;
+    this.#backoff = new Backoff(deps.clock);
     this.#lastUse = deps.clock.monotonic();
     this.#watchIdle(deps.settings.idle);
   }
@@ -107,7 +103,7 @@ export class Channel implements Quay {
   }
 
   get attachments(): readonly Attached[] {
-    return [...this.#attached];
+    return this.#listeners.all();
   }
 
   open(exchange: Exchange, outlet: Outlet, grant: Grant | undefined): Passage {
@@ -167,18 +163,18 @@ export class Channel implements Quay {
 
   attach(exchange: Exchange, filter: ListenFilter, outlet: Outlet): Attachment {
     const attached = new Attached(this, exchange, filter, outlet);
-    this.#attached.add(attached);
+    this.#listeners.add(attached);
     return attached.opened();
   }
 
   adopt(attached: Attached): void {
     attached.home = this;
-    this.#attached.add(attached);
+    this.#listeners.add(attached);
     this.relisten().catch(() => undefined);
   }
 
   detach(attached: Attached): void {
-    if (!this.#attached.delete(attached)) return;
+    if (!this.#listeners.delete(attached)) return;
     this.#lastUse = this.#deps.clock.monotonic();
     if (this.#draining) return this.#endIfUnused();
     if (this.#connection !== undefined) this.#listen(this.#connection).catch(() => undefined);
@@ -192,7 +188,7 @@ export class Channel implements Quay {
 
   /** What is in force already, or on its way, is not asked for twice. */
   #listen(connection: Connection): Promise<ListenFilter> {
-    const wanted = this.#wanted();
+    const wanted = this.#listeners.wanted();
     const last = this.#listened;
     if (last?.connection === connection && isDeepStrictEqual(last.wanted, wanted)) return last.honoured;
     const honoured = connection.listen(wanted);
@@ -206,7 +202,7 @@ export class Channel implements Quay {
   /** Takes no part in anything new; ends with its last call. */
   drain(): void {
     this.#draining = true;
-    this.#attached.clear();
+    this.#listeners.clear();
     this.#endIfUnused();
   }
 
@@ -222,7 +218,7 @@ export class Channel implements Quay {
     this.#attempt++;
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#retryTimer);
-    this.#attached.clear();
+    this.#listeners.clear();
     this.#release();
     this.#endSuperseded();
     this.#deps.ended(this.key);
@@ -250,7 +246,7 @@ export class Channel implements Quay {
   }
 
   #used(): boolean {
-    return this.#passages.size + this.#attached.size + this.#requests > 0 || this.starting;
+    return this.#passages.size + this.#listeners.size + this.#requests > 0 || this.starting;
   }
 
   #started(): void {
@@ -301,11 +297,11 @@ export class Channel implements Quay {
 
   #ready(connection: Connection): Connection {
     this.#connection = connection;
-    this.#readySince = this.#deps.clock.monotonic();
-    this.#lastUse = this.#readySince;
+    this.#backoff.began();
+    this.#lastUse = this.#deps.clock.monotonic();
     this.lastSuccess = this.#deps.clock.now();
     this.lastError = undefined;
-    if (this.#attached.size > 0) this.#listen(connection).catch(() => undefined);
+    if (this.#listeners.size > 0) this.#listen(connection).catch(() => undefined);
     return connection;
   }
 
@@ -328,12 +324,11 @@ export class Channel implements Quay {
         if (attempt === this.#attempt) this.#contradicted(detail);
       },
       news: (message) => this.#news(message),
-      standing: () => this.#standing(),
+      standing: () => this.#listeners.standing(),
     };
   }
 
   #lost(detail: string): void {
-    if (this.#deps.clock.monotonic() - this.#readySince >= HEALTHY_MS) this.#failures = 0;
     this.restarts++;
     this.#release();
     this.#backOff(scrub(detail, this.#secrets()));
@@ -349,7 +344,7 @@ export class Channel implements Quay {
     old.listen(NOTHING).catch(() => undefined);
     this.#superseded.push(old);
     if (this.#passages.size === 0) this.#endSuperseded();
-    if (this.#attached.size > 0) this.relisten().catch(() => undefined);
+    if (this.#listeners.size > 0) this.relisten().catch(() => undefined);
   }
 
   #endSuperseded(): void {
@@ -358,17 +353,16 @@ export class Channel implements Quay {
 
   #backOff(detail: string): void {
     this.lastError = detail;
-    const delay = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures++, LONGEST_BACKOFF_MS);
-    this.#notBefore = this.#deps.clock.monotonic() + delay;
+    const delay = this.#backoff.failed();
     this.#deps.log.warn({ server: this.#deps.settings.name, detail, delay }, 'connection lost');
     clearTimeout(this.#retryTimer);
-    if (this.#ended || this.#attached.size === 0) return;
+    if (this.#ended || this.#listeners.size === 0) return;
     this.#retryTimer = setTimeout(() => void this.connected(undefined).catch(() => undefined), delay);
   }
 
   /** Only processes are expensive enough to start that a caller has to wait. */
   async #backedOff(): Promise<void> {
-    const wait = this.#notBefore - this.#deps.clock.monotonic();
+    const wait = this.#backoff.left();
     if (this.#deps.settings.transport.kind !== 'stdio' || wait <= 0) return;
     if (wait > WORTH_WAITING_MS) {
       const seconds = Math.ceil(wait / 1000);
@@ -400,40 +394,8 @@ export class Channel implements Quay {
     else this.#endIfUnused();
   }
 
-  #wanted(): ListenFilter {
-    return union([...this.#attached].map((attached) => attached.filter));
+  #news(message: Message): void {
+    this.#deps.news(this.key, message.method, member(message.doc.value, 'params'));
+    this.#listeners.hear(message, this.#deps.limits);
   }
-
-  #standing(): Standing | undefined {
-    const sessions = [...this.#attached].filter(({ exchange }) => exchange.session !== undefined);
-    return sessions.length === 1 ? sessions[0] : undefined;
-  }
-
-  #news(message: Message): void | Promise<void> {
-    const { method } = message;
-    const params = member(message.doc.value, 'params');
-    this.#deps.news(this.key, method, params);
-    const listeners = this.#attached.size === 0 ? [] : this.#listeners(method, params);
-    if (listeners.length === 0) return;
-    const clean = untagged(message, this.#deps.limits);
-    for (const { outlet } of listeners) void outlet.event(clean);
-  }
-
-  /** What names no subject (logs, ends of elicitations) goes only where it cannot be another's (law 10). */
-  #listeners(method: string, params: Json | undefined): readonly Attached[] {
-    const all = [...this.#attached];
-    if (method !== 'notifications/message' && method !== 'notifications/elicitation/complete') {
-      return all.filter(({ filter }) => wants(filter, method, params));
-    }
-    const principals = new Set(all.map(({ exchange }) => exchange.principal.key));
-    return principals.size === 1 ? all : [];
-  }
-}
-
-/** The subscription id speaks of this hop; the agent's edge has its own. */
-function untagged(message: Message, limits: JsonLimits): Message {
-  const path = ['params', '_meta', SUBSCRIPTION_ID];
-  if (message.doc.span(path) === undefined) return message;
-  const parsed = parseJson(splice(message.doc, [{ op: 'remove', path }]), limits);
-  return parsed.ok ? { ...message, doc: parsed.doc } : message;
 }
