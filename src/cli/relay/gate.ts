@@ -104,3 +104,10 @@ export async function readEvents(response: IncomingMessage, on: StreamHandlers):
     for (const data of ready.splice(0)) await on.message(data);
   }
 }
+
+/** The message that a stream ends with: the answer, where nothing before it matters. */
+export async function lastEvent(response: IncomingMessage): Promise<Buffer> {
+  let last: Buffer = Buffer.alloc(0);
+  await readEvents(response, { message: (json) => void (last = json) });
+  return last;
+}

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
-import { bodyOf, isStream, readEvents } from './gate.ts';
+import { bodyOf, isStream, lastEvent, readEvents } from './gate.ts';
 import { answeredId, failure, refusal, resultOf } from './message.ts';
 import type { Line, Request } from './message.ts';
 import type { Pipe } from './relay.ts';
@@ -88,7 +88,7 @@ export class LegacyLeg {
 
   async #greet({ id, bytes }: Request): Promise<{ session: Session; answer: Buffer | string }> {
     const response = await this.#pipe.send({ verb: 'POST', headers: MEDIA, body: bytes });
-    const answer = isStream(response) ? await onlyEvent(response) : await bodyOf(response);
+    const answer = isStream(response) ? await lastEvent(response) : await bodyOf(response);
     const token = response.headers['mcp-session-id'];
     const version = resultOf(answer)?.['protocolVersion'];
     if (response.statusCode === 200 && typeof token === 'string' && typeof version === 'string') {
@@ -190,10 +190,4 @@ export class LegacyLeg {
 
 function sessionHeaders({ id, version }: Session): Record<string, string> {
   return id === '' ? {} : { 'mcp-session-id': id, 'mcp-protocol-version': version };
-}
-
-async function onlyEvent(response: IncomingMessage): Promise<Buffer> {
-  let last = Buffer.alloc(0) as Buffer;
-  await readEvents(response, { message: (json) => void (last = json) });
-  return last;
 }

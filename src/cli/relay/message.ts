@@ -80,3 +80,8 @@ export function resultOf(json: Buffer): Params | undefined {
   const result = read.ok && read.envelope.kind === 'result' ? read.envelope.result : undefined;
   return typeof result === 'object' && result !== null && !Array.isArray(result) ? result : undefined;
 }
+
+export function errorCode(json: Buffer): number | undefined {
+  const read = readMessage(json, LIMITS);
+  return read.ok && read.envelope.kind === 'error' ? read.envelope.error.code : undefined;
+}

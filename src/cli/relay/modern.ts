@@ -2,13 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { mirroredHeaders } from '../../mcp/codec/headers.ts';
 import type { Json } from '../../mcp/codec/json.ts';
-import { bodyOf, isStream, readEvents } from './gate.ts';
+import { bodyOf, isStream, lastEvent, readEvents } from './gate.ts';
 import type { DiscoverMemory } from './discover.ts';
-import { answeredId, failure, namedVersion, refusal, resultOf } from './message.ts';
+import { answeredId, errorCode, failure, namedVersion, refusal, resultOf } from './message.ts';
 import type { Line, Request } from './message.ts';
 import type { Pipe } from './relay.ts';
 
 const MEDIA = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+const HEADER_MISMATCH = -32020;
 /** The version that the memory of discovery speaks. */
 const REMEMBERED = '2026-07-28';
 const LOST = 'The gateway went away before it answered. Whether the request took effect is unknown.';
@@ -93,12 +94,25 @@ export class ModernLeg {
     return headers;
   }
 
-  async #take(line: Request, response: IncomingMessage, signal: AbortSignal): Promise<void> {
+  async #take(line: Request, response: IncomingMessage, signal: AbortSignal, again = false): Promise<void> {
     if (isStream(response)) return this.#stream(line, response);
     const body = await bodyOf(response);
     if (signal.aborted) return;
+    if (!again && line.method === 'tools/call' && errorCode(body) === HEADER_MISMATCH) {
+      await this.#relist(line, signal);
+      return this.#take(line, await this.#post(line, signal), signal, true);
+    }
     if (response.statusCode === 200) this.#remember(line, body);
     await this.#pipe.write(response.statusCode === 200 ? body : refusal(line.id, body, response.statusCode ?? 0));
+  }
+
+  /** The tool mirrors arguments that were not known of; nothing was called yet (streamable-http: list again, retry once). */
+  async #relist(line: Request, signal: AbortSignal): Promise<void> {
+    const params = { _meta: line.params['_meta'] ?? {} };
+    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params }));
+    const list: Request = { kind: 'request', id: '0', method: 'tools/list', params, bytes: body };
+    const response = await this.#post(list, signal);
+    this.#remember(list, isStream(response) ? await lastEvent(response) : await bodyOf(response));
   }
 
   async #stream(line: Request, response: IncomingMessage): Promise<void> {

@@ -10,6 +10,7 @@ import type { Side, SideSettings } from '../../../test/fixtures/agent-side.ts';
 import type { JsonObject } from '../../gateway/document.ts';
 import type { Message } from '../../gateway/exchange.ts';
 import type { Arrival, Outlet } from '../../gateway/ports.ts';
+import { deny } from '../../gateway/verdict.ts';
 import type { Deny } from '../../gateway/verdict.ts';
 import { relay } from './relay.ts';
 
@@ -203,6 +204,28 @@ describe('the relay for stateless agents', () => {
       names.map((name) => call.header(name)),
       [NOW, 'tools/call', '=?base64?dMOrc3Q=?=', 'eu', 'Bearer owner-token', undefined],
     );
+  });
+
+  it('lists by itself, once, when a tool mirrors what was never listed', async () => {
+    const inputSchema = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } };
+    const list = answering({ tools: [{ name: 't', inputSchema }] });
+    const edge = await gateway({ answers: { 'tools/list': list, 'tools/call': answering({ content: [] }) } });
+    const handle = edge.core.handle.bind(edge.core);
+    const seen: (string | undefined)[] = [];
+    edge.core.handle = (arrival, reply) => {
+      seen.push(arrival.header('mcp-method'));
+      if (arrival.header('mcp-method') === 'tools/list' || arrival.header('mcp-param-region'))
+        return handle(arrival, reply);
+      reply.refuse(deny('header_mismatch'), '1', 'modern');
+      return { crossed: undefined, cancel() {} };
+    };
+    const agent = new Agent();
+    agent.send(modern('tools/call', 1, { name: 't', arguments: { region: 'eu' } }));
+    assert.equal((await agent.next())['error'], undefined);
+    agent.send(modern('tools/call', 1, { name: 'unlisted', arguments: {} }));
+    assert.equal(((await agent.next())['error'] as JsonObject)['code'], -32020);
+    const round = ['tools/call', 'tools/list', 'tools/call'];
+    assert.deepEqual(seen, [...round, ...round]);
   });
 
   it('passes events in order before the answer, ids untouched', async () => {
