@@ -33,7 +33,7 @@ export interface ChannelDeps {
   readonly log: Log;
   readonly limits: JsonLimits;
   readonly gateway: { readonly name: string; readonly version: string };
-  issue(server: string, principal: Principal): Grant | undefined | Promise<Grant | undefined>;
+  readonly issue: (server: string, principal: Principal) => Grant | undefined | Promise<Grant | undefined>;
   news(key: string, method: string, params: Json | undefined): void;
   /** Nobody needs the channel any more; it has ended. */
   ended(key: string): void;
@@ -47,6 +47,8 @@ interface Listened {
 
 /** A call waits so long for a server that is being restarted, and is told at once when it takes longer. */
 const WORTH_WAITING_MS = 1000;
+/** What a timer of Node can hold; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Channel implements Quay {
   /** Shorter once the server is known to be modern. */
@@ -373,17 +375,26 @@ export class Channel implements Quay {
     await promise;
   }
 
+  /** Bounded like every other step: whoever keeps the secrets may hang. */
   async #issued(): Promise<Grant | undefined> {
+    const { settings, issue } = this.#deps;
+    const late = Promise.withResolvers<never>();
+    const stop = () => late.reject(new Error('the credential was not issued in time'));
+    const timer = setTimeout(stop, settings.deadline);
+    this.#stop.signal.addEventListener('abort', stop, { once: true });
     try {
-      return await this.#deps.issue(this.#deps.settings.name, this.hop.principal);
+      return await Promise.race([issue(settings.name, this.hop.principal), late.promise]);
     } catch (error) {
       throw new UpstreamFault('credential_unavailable', asFault(error).message);
+    } finally {
+      clearTimeout(timer);
+      this.#stop.signal.removeEventListener('abort', stop);
     }
   }
 
   #watchIdle(milliseconds: number): void {
     clearTimeout(this.#idleTimer);
-    this.#idleTimer = setTimeout(() => this.#whenIdle(), milliseconds).unref();
+    this.#idleTimer = setTimeout(() => this.#whenIdle(), Math.min(milliseconds, LONGEST_TIMER_MS)).unref();
   }
 
   #whenIdle(): void {

@@ -56,6 +56,20 @@ test('401 is no evidence of an era: no other handshake is tried, and no verdict 
   assert.equal(upstreams.status()[0]?.era, undefined);
 });
 
+test('a credential that cannot be had, or is not given in time, fails the call before anything is sent', async (t) => {
+  const server = await scripted(modern((hit) => result(hit, OK)));
+  t.after(() => server.close());
+  for (const [issue, reason] of [
+    [() => Promise.reject(new Error('vault: sealed')), /^credential_unavailable: vault: sealed/],
+    [() => Promise.withResolvers<undefined>().promise, /^credential_unavailable: .*in time/],
+  ] as const) {
+    const upstreams = upstreamsOf([http('s', server.url, { deadline: 50 })], { issue });
+    assert.match(await send(upstreams).failed.promise, reason);
+    await upstreams.close();
+  }
+  assert.equal(server.hits.length, 0);
+});
+
 test('a redirect is a failure, and the credential goes nowhere', async (t) => {
   const other = await scripted((hit) => result(hit, OK));
   t.after(() => other.close());
