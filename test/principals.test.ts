@@ -89,6 +89,21 @@ describe('what one principal has, another', { timeout: 30_000 }, () => {
     });
   }
 
+  test('cannot answer what its server asks', async () => {
+    await using alice = await signIn('alice', 'shared-everything');
+    await using bob = await signIn('bob', 'shared-everything');
+    const params = { name: 'trigger-sampling-request', arguments: { prompt: 'Capital?', maxTokens: 5 } };
+    const body = message({ id: 4, method: 'tools/call', params });
+    await using answers = await stream(await send(alice, 'shared-everything', { method: 'POST', body }));
+    const asked = JSON.parse(await answers.next()) as { id: unknown; method: string };
+    assert.equal(asked.method, 'sampling/createMessage');
+    await post(bob, 'shared-everything', { id: asked.id, result: sampled('forged by Bob') });
+    await post(alice, 'shared-everything', { id: asked.id, result: sampled('Paris') });
+    const answer = await answers.next();
+    assert.match(answer, /Paris/);
+    assert.doesNotMatch(answer, /forged/);
+  });
+
   test('does not hear its news on a stream', async () => {
     await using alice = await signIn('alice', 'faulty');
     await using bob = await signIn('bob', 'faulty');
@@ -130,7 +145,7 @@ describe('what one principal has, another', { timeout: 30_000 }, () => {
   });
 
   async function signIn(name: string, server: string): Promise<SignedIn> {
-    const capabilities = { tasks: { requests: { tools: { call: {} } } } };
+    const capabilities = { sampling: {}, tasks: { requests: { tools: { call: {} } } } };
     const params = { protocolVersion: '2025-11-25', capabilities, clientInfo: { name, version: '1.0.0' } };
     const caller = { token: `${name}-token` };
     const response = await send(caller, server, {
@@ -177,6 +192,10 @@ describe('what one principal has, another', { timeout: 30_000 }, () => {
     return fetch(`${gateway.url}/mcp/${server}`, { ...init, headers });
   }
 });
+
+function sampled(text: string): object {
+  return { role: 'assistant', model: 'none', content: { type: 'text', text } };
+}
 
 function message(body: object): string {
   return JSON.stringify({ jsonrpc: '2.0', ...body });

@@ -96,6 +96,16 @@ describe('the relay on standard input and output', { timeout: 120_000 }, () => {
     assert.ok(await backgroundPid(gateway.data));
   });
 
+  test('goes on when the gateway was restarted between two calls, in either era', async () => {
+    for (const open of [openV1Stdio, (program: Program) => openV2Stdio(program, { pin: '2026-07-28' })]) {
+      const session = await open(gateway.relay('everything'));
+      const called = await session.call('echo', { message: 'as before' });
+      await endBackground(gateway.data);
+      assert.deepEqual(await session.call('echo', { message: 'as before' }), called);
+      await session.close();
+    }
+  });
+
   test('shares one gateway with four others that start at the same moment', async () => {
     const home = await makeHome(scratch.path);
     const opened = await Promise.all(
