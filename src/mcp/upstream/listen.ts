@@ -24,6 +24,7 @@ export class Listening {
   readonly #deps: ListenDeps;
   #wanted: ListenFilter = NOTHING;
   #call: Call | undefined;
+  #waiter: Waiter | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #ended = false;
@@ -38,8 +39,7 @@ export class Listening {
     clearTimeout(this.#timer);
     if (this.#ended) return Promise.resolve(NOTHING);
     if (isNothing(filter)) {
-      if (this.#call !== undefined) this.#deps.stop(this.#call);
-      this.#call = undefined;
+      this.#stop('nobody listens any more');
       return Promise.resolve(NOTHING);
     }
     return this.#open();
@@ -48,24 +48,32 @@ export class Listening {
   end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
+    this.#stop('the connection was ended');
+  }
+
+  #stop(why: string): void {
     if (this.#call !== undefined) this.#deps.stop(this.#call);
     this.#call = undefined;
+    this.#waiter?.reject(new UpstreamFault('upstream_lost', `subscriptions/listen: ${why}`));
   }
 
   #open(): Promise<ListenFilter> {
     const waiter = Promise.withResolvers<ListenFilter>();
-    const before = this.#call;
+    const [call, waiting] = [this.#call, this.#waiter];
+    this.#waiter = waiter;
     const late = setTimeout(() => waiter.reject(this.#notHeard()), this.#deps.patience);
-    const call: Call = this.#deps.start(
+    const opened: Call = this.#deps.start(
       { notifications: asJson(this.#wanted) },
-      this.#sink(waiter, () => call),
+      this.#sink(waiter, () => opened),
     );
-    if (call.open) this.#call = call;
+    if (opened.open) this.#call = opened;
     const done = () => {
       clearTimeout(late);
-      if (before !== undefined) this.#deps.stop(before);
+      if (call !== undefined) this.#deps.stop(call);
     };
     waiter.promise.then(done, done);
+    // who waited for the stream before is told what the new one honours
+    if (waiting !== undefined) waiter.promise.then(waiting.resolve, waiting.reject);
     return waiter.promise;
   }
 
