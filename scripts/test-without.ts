@@ -6,7 +6,7 @@
  *     --json                   the table as JSON
  */
 import { spawn } from 'node:child_process';
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -38,11 +38,15 @@ const TESTS = globSync('src/**/*.test.ts', { cwd: ROOT }).filter((file) =>
   readFileSync(join(ROOT, file), 'utf8').includes('verifies('),
 );
 
-/** A copy of what the tests need, with one file changed. */
+/** The tree as it was at the start: whoever edits meanwhile must not change what is compared. */
+const SNAPSHOT = mkdtempSync(join(tmpdir(), 'sallyport-without-'));
+for (const path of NEEDED) cpSync(join(ROOT, path), join(SNAPSHOT, path), { recursive: true });
+process.on('exit', () => rmSync(SNAPSHOT, { recursive: true, force: true }));
+
+/** A copy of it with one file changed. */
 function copyWithout(removal: Removal | undefined): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-without-'));
-  mkdirSync(join(folder, 'test'));
-  for (const path of NEEDED) cpSync(join(ROOT, path), join(folder, path), { recursive: true });
+  cpSync(SNAPSHOT, folder, { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir');
   if (removal) writeFileSync(join(folder, removal.file), removal.text(folder));
   return folder;
@@ -52,7 +56,8 @@ async function testsIn(folder: string): Promise<Run> {
   const flags = ['--test', '--test-isolation=none', '--test-timeout=5000', '--test-reporter=tap'];
   const child = spawn(process.execPath, [...flags, ...TESTS], {
     cwd: folder,
-    timeout: 240_000,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const text = (await child.stdout.toArray()).join('');

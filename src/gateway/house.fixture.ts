@@ -2,6 +2,7 @@
  * A house for tests: the real walk, stages and exchange life, between an agent and servers that a test scripts. Every port
  * writes what it was asked into one journal, so that a test can state an order in words.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Audit } from '../components/audit/audit.ts';
 import type { AuditRecord } from '../components/audit/record.ts';
 import type { Identity } from '../components/identity/identity.ts';
@@ -154,6 +155,7 @@ export async function testHouse(options: HouseOptions = {}): Promise<TestHouse> 
     mirrored: () => undefined,
     observer: { opened() {}, refused() {}, closed() {} },
     ledger: new Ledger(),
+    parked: new Map(),
     runs: new Runs(),
     grants: new Lru(1000),
     stages: { inward: [], outward: [] },
@@ -560,7 +562,10 @@ export function paramsFor(row: MethodRow): JsonObject {
 
 // ---- the rest --------------------------------------------------------------------------------------------------
 
-const testCodec: Codec = { edit: (doc, edits) => docOf(splice(doc, edits).toString('utf8')) };
+const testCodec: Codec = {
+  edit: (doc, edits) => docOf(splice(doc, edits).toString('utf8')),
+  read: (text) => docOf(text),
+};
 
 function memoryKeyring(clock: ManualClock): ReturnType<typeof openKeyring> {
   const kept: KeyRecord[] = [];
@@ -598,4 +603,11 @@ export function instead(
   run: BoundStage['run'],
 ): Required<Pick<HouseOptions, 'stages'>> {
   return { stages: (way, stage) => (way === direction && stage.stage === name ? { ...stage, run } : stage) };
+}
+
+/** Lets others have their turns until it is so. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const start = performance.now(); !condition(); await turn()) {
+    if (performance.now() - start > 4 * PATIENCE) throw new Error('it never came');
+  }
 }

@@ -13,6 +13,7 @@ import {
   instead,
   result,
   testHouse,
+  until,
   type Call,
   type TestHouse,
 } from './house.fixture.ts';
@@ -94,7 +95,7 @@ verifies('deadline.ends', 'asking again and again does not renew a deadline', as
 verifies('deadline.ends', 'an ask that nobody answers ends by its own deadline, and its server is told', async () => {
   const test = await testHouse({ settings: { askDeadline: 5 } });
   const { answers } = await asked(test);
-  while (answers.length === 0) await turn();
+  await until(() => answers.length > 0);
   assert.deepEqual(answers, ['deadline_passed']);
   assert.deepEqual(outcomes(test.records), [['failed', 'deadline_passed']]);
   assert.equal(test.house.ledger.size, 1);
@@ -295,7 +296,7 @@ async function run({ steps, as, name, era, gone, slow, broken }: Script) {
   cancel = () => sent.handling.cancel('agent_cancelled');
   if (gone) sent.handling.cancel('agent_gone');
   await sent.handling.crossed;
-  while ([...test.house.ledger.all()].some(({ crossing }) => crossing !== undefined)) await turn();
+  await until(() => [...test.house.ledger.all()].every(({ crossing }) => crossing === undefined));
   sent.handling.cancel('agent_gone');
   await turn();
   return { test, limits, sent };

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
 import { verifies } from '../../../test/verifies.ts';
 import type { Audit } from '../../components/audit/audit.ts';
-import { event, fate, hang, instead, result, testHouse } from '../house.fixture.ts';
+import { event, fate, hang, instead, result, testHouse, until } from '../house.fixture.ts';
 import { PASS } from '../verdict.ts';
 
 const read = { name: 'read' };
@@ -131,7 +130,3 @@ verifies('attempt.concluded', 'a deadline that passes while an outcome is writte
     ['outcome'],
   );
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
-}

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
 import { verifies } from '../../../test/verifies.ts';
 import type { Limits } from '../../components/limits/limits.ts';
-import { countingLimits, fate, hang, testHouse } from '../house.fixture.ts';
+import { countingLimits, fate, hang, testHouse, until } from '../house.fixture.ts';
 
 const closed: Limits = {
   reading: () => ({ allowed: true, done: undefined }),
@@ -42,7 +41,7 @@ verifies('limit.bounded', 'what a slow limit gives to a call that ended meanwhil
   };
   const test = await testHouse({ parts: { limits: [slow] } });
   const sent = test.send('tools/call', read);
-  while (test.house.ledger.size === 0) await turn();
+  await until(() => test.house.ledger.size > 0);
   sent.handling.cancel('agent_gone');
   resolve();
   await sent.handling.crossed;

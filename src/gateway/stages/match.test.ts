@@ -8,14 +8,14 @@ const read = { name: 'read' };
 const legacy = { era: 'legacy', session: 's' } as const;
 
 /** What becomes of an ask of a server during a legacy call. */
-async function ask(method: string, caps: JsonObject, call = 'tools/call', how: object = legacy): Promise<string> {
+async function ask(method: string, caps: JsonObject, call = 'tools/call'): Promise<string> {
   const test = await testHouse();
   test.session('s', { caps });
   const answers: string[] = [];
   test.script = ({ outlet }) =>
     outlet.ask(asking(method), (answer) => answers.push('reason' in answer ? answer.reason : 'answered'));
   const params = call === 'completion/complete' ? { ref: { name: 'greet' } } : read;
-  const sent = test.send(call, params, how);
+  const sent = test.send(call, params, legacy);
   await sent.handling.crossed;
   return answers[0] ?? sent.said[0]!.what;
 }
@@ -26,7 +26,6 @@ verifies(
   async () => {
     assert.equal(await ask('sampling/createMessage', { roots: {} }), 'ask_not_possible');
     assert.equal(await ask('sampling/createMessage', { sampling: {} }, 'completion/complete'), 'ask_not_possible');
-    assert.equal(await ask('sampling/createMessage', {}, 'tools/call', { caps: { sampling: {} } }), 'ask_not_possible');
     assert.equal(await ask('tools/call', { sampling: {} }), 'method_unknown_legacy');
     assert.equal(await ask('sampling/createMessage', { sampling: {} }), 'ask');
   },
