@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure } from './harness/measure.ts';
-import { measureMemory } from './harness/memory.ts';
+import { measureMemory, type Memory } from './harness/memory.ts';
 import { compileInto } from './harness/native.ts';
 import { installPeers } from './harness/peers.ts';
 import { installed } from './harness/processes.ts';
@@ -48,13 +48,17 @@ async function run(): Promise<Report> {
     const { rounds, seconds, sessions } = { ...(options.quick ? QUICK : FULL), ...given() };
     announce();
     const measured = await measure(rows, scene, { rounds, seconds, progress });
-    progress('memory');
-    const memory = options.only === undefined ? await measureMemory(scene, sessions) : undefined;
+    const memory = options.only === undefined ? await memoryOf(scene, sessions) : undefined;
     const date = new Date().toISOString().slice(0, 10);
     return { date, command: command(), machine: machine(), rounds, seconds, rows: measured, memory };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function memoryOf(scene: Parameters<typeof measureMemory>[0], sessions: number): Promise<Memory> {
+  progress(`memory of ${sessions} sessions`);
+  return measureMemory(scene, sessions);
 }
 
 function given(): { rounds?: number; seconds?: number } {

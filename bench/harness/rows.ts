@@ -35,6 +35,7 @@ const SMALL = { era: 'modern', path: '/mcp/modern', tool: 'small' } as const;
 const LARGE = { ...SMALL, tool: 'large' } as const;
 const EVENTS = { ...SMALL, tool: 'events' } as const;
 const LEGACY = { ...SMALL, era: 'legacy', path: '/mcp/legacy' } as const;
+const STDIO = { ...LEGACY, path: '/mcp/stdio' } as const;
 
 /** @param peers whether the packages in bench/peers are measured too */
 export function allRows(peers: boolean): readonly Row[] {
@@ -51,7 +52,7 @@ export function allRows(peers: boolean): readonly Row[] {
     ...plain('HTTP, 10 events + 1.5 KB', EVENTS),
     ours('HTTP, 10 events + 1.5 KB', 'Sallyport', EVENTS),
     ...cells(),
-    ...(peers ? peerRows(LEGACY) : []),
+    ...(peers ? [...peerRows(LEGACY), ours('peers, 1.5 KB', 'Sallyport → stdio', STDIO)] : []),
   ];
 }
 
@@ -77,7 +78,7 @@ function cells(): readonly Row[] {
     ours(group, 'legacy → modern', { ...LEGACY, path: '/mcp/modern' }),
     ours(group, 'legacy → legacy', LEGACY),
     ours(group, 'modern → stdio', { ...SMALL, path: '/mcp/stdio' }),
-    ours(group, 'legacy → stdio', { ...LEGACY, path: '/mcp/stdio' }),
+    ours(group, 'legacy → stdio', STDIO),
   ];
 }
 
