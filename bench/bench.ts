@@ -1,5 +1,6 @@
 /**
- * What a call costs: `npm run bench -- [--quick] [--only row,row] [--peers] [--rounds n] [--seconds s] [--json] [--write]`.
+ * What a call costs: `npm run bench -- [--quick] [--only row,row] [--peers] [--rounds n] [--seconds s] [--json] [--write]
+ * [--against checkout]`.
  * docs/performance.md is what it wrote last, and says how to read it.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'boolean', default: false },
+    against: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -44,7 +46,7 @@ async function run(): Promise<Report> {
   try {
     const scene = { folder, native: compileInto(folder) };
     if (options.peers) installPeers();
-    const rows = chosen(allRows(options.peers), options.only?.split(','));
+    const rows = chosen(allRows(options.peers, options.against), options.only?.split(','));
     const { rounds, seconds, sessions } = { ...(options.quick ? QUICK : FULL), ...given() };
     announce();
     const measured = await measure(rows, scene, { rounds, seconds, progress });

@@ -37,9 +37,13 @@ const EVENTS = { ...SMALL, tool: 'events' } as const;
 const LEGACY = { ...SMALL, era: 'legacy', path: '/mcp/legacy' } as const;
 const STDIO = { ...LEGACY, path: '/mcp/stdio' } as const;
 
-/** @param peers whether the packages in bench/peers are measured too */
-export function allRows(peers: boolean): readonly Row[] {
+/**
+ * @param peers whether the packages in bench/peers are measured too
+ * @param against another checkout, whose rows stand beside ours
+ */
+export function allRows(peers: boolean, against: string | undefined): readonly Row[] {
   return [
+    ...(against === undefined ? [] : beside(against)),
     ...plain('HTTP, 1.5 KB', SMALL),
     ...CONTROLS.map(([name, settings]) => ({
       ...SMALL,
@@ -53,6 +57,21 @@ export function allRows(peers: boolean): readonly Row[] {
     ours('HTTP, 10 events + 1.5 KB', 'Sallyport', EVENTS),
     ...cells(),
     ...(peers ? [...peerRows(LEGACY), ours('peers, 1.5 KB', 'Sallyport → stdio', STDIO)] : []),
+  ];
+}
+
+/** What a change costs or saves is seen only where both run in one series. */
+function beside(root: string): readonly Row[] {
+  const before = { name: 'before', start: sallyport(() => ({}), [], root) };
+  const pair = (group: string, called: Called): readonly Row[] => [
+    { ...called, group, name: 'before', target: before },
+    ours(group, 'after', called),
+  ];
+  return [
+    ...pair('against, 1.5 KB', SMALL),
+    ...pair('against, 100 KB', LARGE),
+    ...pair('against, events', EVENTS),
+    ...pair('against, legacy', LEGACY),
   ];
 }
 

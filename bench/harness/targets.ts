@@ -93,15 +93,20 @@ export const floor: Starter = async ({ upstream }) => {
   return { pid, port: Number(said[1]), headers: {}, close };
 };
 
-/** Sallyport with three ways to the bench's servers, and whatever the row adds or removes. */
-export function sallyport(settings: (scene: Scene) => object, flags: readonly string[] = []): Starter {
+const OURS = here('../..');
+
+/**
+ * Sallyport with three ways to the bench's servers, and whatever the row adds or removes.
+ * @param root the checkout that is started
+ */
+export function sallyport(settings: (scene: Scene) => object, flags: readonly string[] = [], root = OURS): Starter {
   return async (scene) => {
     const folder = await mkdtemp(join(scene.folder, 'sallyport-'));
     const file = join(folder, 'sallyport.yaml');
     const data = join(folder, 'data');
     // JSON is YAML
     await writeFile(file, JSON.stringify({ ...common(scene), data, ...settings(scene) }));
-    const command = [NODE, ...flags, here('../../src/main.ts'), 'up', '--config', file];
+    const command = [NODE, ...flags, join(root, 'src/main.ts'), 'up', '--config', file];
     const { pid, said, close } = await startOn('measured', command, /\bready\b.*?http:\/\/127\.0\.0\.1:(\d+)/);
     const token = (await readFile(join(data, 'token'), 'utf8')).trim();
     return { pid, port: Number(said[1]), headers: { authorization: `Bearer ${token}` }, close };
