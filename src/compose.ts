@@ -138,6 +138,7 @@ async function join(
     mirrored: checkParams,
     observer: telemetry.observer,
     ledger: new Ledger(),
+    parked: new Map(),
     runs: new Runs(),
     grants: new Lru(GRANTS),
     parts: made.parts,

@@ -1,6 +1,8 @@
 /** The core: one message in, its way walked, its end recorded and told. */
 import { keep, type House } from './house.ts';
-import { after, cancel, end, finish, outletOf, quietly, register, stopRecord } from './open-exchange.ts';
+import { after, cancel, end, finish, quietly, register } from './open-exchange.ts';
+import { outletOf, stopRecord } from './outlet.ts';
+import { abandon } from './park.ts';
 import { methodRow } from './methods.ts';
 import type { Arrival, CancelWhy, Core, Handling, Reply, Standing } from './ports.ts';
 import type { AuditRecord } from '../components/audit/record.ts';
@@ -68,9 +70,11 @@ function refuse(crossing: Crossing, verdict: Deny, house: House): void {
   if (open && crossing.kind === 'opening') finish(open, house, 'refused', verdict.reason);
   // An answer that may not cross: whoever asked must not wait for it any longer.
   if (open && crossing.kind === 'closing') void end(open, 'refused', verdict, undefined, house);
+  // Its state was used up by the attempt: nobody can come back for the parked call.
+  if (crossing.continues) abandon(crossing.continues, 'agent_cancelled', house);
   if (told) return;
   const era = reading?.era ?? crossing.unreadable?.era ?? 'modern';
-  crossing.reply.refuse(verdict, reading?.requestId ?? crossing.unreadable?.requestId, era);
+  crossing.reply.refuse(verdict, reading?.requestId ?? crossing.unreadable?.requestId, era, crossing.challenges);
 }
 
 function stand(initialize: Exchange, session: string, reply: Reply, house: House): Standing {
@@ -117,4 +121,5 @@ function endSession(session: string, why: CancelWhy, house: House): void {
 function drain(house: House): void {
   house.draining = true;
   for (const open of house.ledger.all()) if (open.exchange.deadline === Infinity) cancel(open, 'draining', house);
+  for (const open of Array.from(house.parked.values())) abandon(open, 'draining', house);
 }

@@ -145,7 +145,10 @@ export async function testHouse(options: HouseOptions = {}): Promise<TestHouse> 
     log: logInto(errors),
     codec: testCodec,
     reader: testReader,
-    sessions: { find: (token, principal, endpoint) => findSession(sessions.get(token), principal, endpoint) },
+    sessions: {
+      find: (token, principal, endpoint) => findSession(sessions.get(token), principal, endpoint),
+      level: (id) => [...sessions.values()].find((session) => session.id === id)?.logLevel,
+    },
     catalog: testCatalog(journal, own),
     upstreams: upstreams as unknown as Upstreams,
     answers: ownAnswers(journal, own),

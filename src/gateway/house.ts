@@ -10,7 +10,7 @@ import type { Redaction } from '../components/redaction/redaction.ts';
 import type { Risk } from '../components/risk/risk.ts';
 import type { Handles } from './handles.ts';
 import type { Keyring } from './keyring.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Open } from './ledger.ts';
 import type { Runs } from './runs.ts';
 import type { BoundStage } from './walk.ts';
 import type {
@@ -78,6 +78,8 @@ export interface House {
   readonly mirrored: (arrival: Arrival, exchange: Exchange) => Deny | undefined;
   readonly observer: Observer;
   readonly ledger: Ledger;
+  /** Calls that wait at legacy servers for modern agents to come back, by the id of the exchange that asked. */
+  readonly parked: Map<string, Open>;
   readonly runs: Runs;
   /** The latest grant by server and principal: its secrets never come back (law 3). */
   readonly grants: Lru<string, Grant>;

@@ -4,6 +4,7 @@
  */
 import type { Exchange, Id } from './exchange.ts';
 import type { Flight, Grant, Outlet, Reply } from './ports.ts';
+import type { Parked } from './park.ts';
 import { principalKey } from './principal.ts';
 import type { Obligation } from './verdict.ts';
 
@@ -16,6 +17,10 @@ export interface Open {
   readonly ended: (() => void)[];
   flight: Flight | undefined;
   grant: Grant | undefined;
+  /** A modern agent was asked by ending its request (park.ts); the server still waits. */
+  parked: Parked | undefined;
+  /** How often a modern server has asked again (rounds.ts). */
+  rounds: number;
   /** Asks: who waits for the agent's answer. */
   answered: Parameters<Outlet['ask']>[1] | undefined;
   /** Outward messages cross one after the other; this is the last one still crossing. */

@@ -1,18 +1,15 @@
 /** The life of an exchange: registered, started, its messages crossing outward one after the other, ended once. */
 import { newId } from '../lib/ids.ts';
-import type { Doc } from './document.ts';
-import type { Exchange, Message } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { epochOf, keep, type House } from './house.ts';
 import type { Open } from './ledger.ts';
-import { methodRow, type MethodRow } from './methods.ts';
-import type { CancelWhy, Outlet, OutcomeStatus, Reply } from './ports.ts';
+import type { MethodRow } from './methods.ts';
+import type { CancelWhy, OutcomeStatus, Reply } from './ports.ts';
 import type { Reason } from './reasons.ts';
-import { outcomeRecord, refusalRecord } from './records.ts';
-import { Crossing } from './stage.ts';
-import type { AuditRecord } from '../components/audit/record.ts';
+import { outcomeRecord } from './records.ts';
+import type { Crossing } from './stage.ts';
 import { serverOf } from './stages/question.ts';
 import { deny, type Deny } from './verdict.ts';
-import { walk, type Stop } from './walk.ts';
 
 /** The exchange that an agent's opening begins. */
 export function newExchange(crossing: Crossing, row: MethodRow, house: House, resumes: string | undefined): Exchange {
@@ -66,6 +63,8 @@ export function register(exchange: Exchange, reply: Reply, house: House): Open {
     obligations: [],
     attempted: false,
     concluded: false,
+    parked: undefined,
+    rounds: 0,
   };
   house.ledger.add(open);
   house.observer.opened(exchange);
@@ -97,101 +96,6 @@ export function start(crossing: Crossing, house: House): Open {
     arm(open, house, crossing.exchange.opened + house.settings.serverDeadline(server));
   }
   return open;
-}
-
-/** Where whoever answers hands in what comes. */
-export function outletOf(open: Open, house: House): Outlet {
-  return {
-    event: (message) => cross(open, open, outward(open, 'event', message), house),
-    close: (message) => void cross(open, open, outward(open, 'closing', message), house),
-    fail: (reason, detail) => fail(open, reason, detail, house),
-    ask: (message, answered) => ask(open, message, answered, house),
-  };
-}
-
-function outward(open: Open, kind: 'opening' | 'event' | 'closing', message: Message): Crossing {
-  const crossing = new Crossing('outward', kind);
-  crossing.exchange = open.exchange;
-  crossing.principal = open.exchange.principal;
-  crossing.message = message;
-  crossing.reply = open.reply;
-  crossing.grant = open.grant;
-  crossing.obligations.push(...open.obligations);
-  return crossing;
-}
-
-/** Outward messages of one exchange keep their order, also when a stage waits; `lane` is the exchange that orders them. */
-function cross(lane: Open, open: Open, crossing: Crossing, house: House): void | Promise<void> {
-  if (lane.crossing === undefined) {
-    const done = pass(open, crossing, house);
-    return done instanceof Promise ? queue(lane, done, house) : undefined;
-  }
-  return queue(
-    lane,
-    lane.crossing.then(() => pass(open, crossing, house)),
-    house,
-  );
-}
-
-/** Never rejects: one message that fails must not keep the next ones back. */
-function queue(lane: Open, done: Promise<void>, house: House): Promise<void> {
-  const lost = (error: unknown): void => house.log.error({ err: error }, 'an outward message could not be settled');
-  const tail = done.catch(lost).finally(() => {
-    if (lane.crossing === tail) lane.crossing = undefined;
-  });
-  lane.crossing = tail;
-  return tail;
-}
-
-function pass(open: Open, crossing: Crossing, house: House): void | Promise<void> {
-  if (crossing.kind === 'closing') house.observer.answered?.(open.exchange);
-  const stop = walk(house.stages.outward, crossing, house);
-  return stop instanceof Promise
-    ? stop.then((late) => settle(open, crossing, late, house))
-    : settle(open, crossing, stop, house);
-}
-
-function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: House): void | Promise<void> {
-  if (!stop) return undefined;
-  const verdict = stop.verdict.effect === 'deny' ? stop.verdict : deny('approval_unavailable');
-  if (verdict.reason === 'below_log_level') return undefined;
-  house.observer.refused('outward', stop.stage, verdict.reason, open.exchange);
-  switch (crossing.kind) {
-    case 'event':
-      return quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house);
-    case 'opening':
-      return after(
-        quietly(() => keep(house, stopRecord(open, crossing, stop, verdict, house)), house),
-        () => {
-          open.answered?.(verdict);
-          finish(open, house, 'refused', verdict.reason);
-        },
-      );
-    case 'closing':
-      return end(open, 'refused', verdict, crossing, house);
-  }
-}
-
-/** An attempt that is on record and went no further gets its outcome; everything else that stops is a refusal. */
-export function stopRecord(
-  open: Open | undefined,
-  crossing: Crossing,
-  stop: Stop,
-  verdict: Deny,
-  house: House,
-): AuditRecord {
-  const kept = open?.attempted && !open.concluded && stop.stage !== 'keep';
-  if (!kept) return refusalRecord(crossing, stop, verdict, house);
-  open.concluded = true;
-  return outcomeRecord(open.exchange, 'failed', undefined, house, verdict);
-}
-
-/** No answer came. */
-function fail(open: Open, reason: Reason, detail: string, house: House): void {
-  if (open.exchange.state !== 'open') return;
-  const failed = (): void | Promise<void> => end(open, 'failed', deny(reason, { detail }), undefined, house);
-  if (open.crossing) void queue(open, open.crossing.then(failed), house);
-  else void failed();
 }
 
 /** Ends an exchange with a verdict instead of an answer: recorded first, then told. */
@@ -253,7 +157,7 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
   clearTimeout(open.timer);
   house.ledger.remove(open);
   for (const done of open.ended.splice(0)) done();
-  for (const child of open.children) cancel(child, 'session_ended', house);
+  if (!house.parked.has(open.exchange.id)) for (const child of open.children) cancel(child, 'session_ended', house);
   house.observer.closed(open.exchange, status, reason);
   const parent = open.exchange.parent && house.ledger.byId(open.exchange.parent.id);
   if (parent) childEnded(parent, open, house);
@@ -263,7 +167,7 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
  * While a person or a model answers an ask, the parent's deadline rests; then it runs on with what was left. A fresh deadline
  * after every ask would let a server live for ever by asking.
  */
-function rest(parent: Open, house: House): void {
+export function rest(parent: Open, house: House): void {
   if (parent.rests !== undefined) return;
   parent.rests = parent.ends - house.clock.now();
   clearTimeout(parent.timer);
@@ -275,71 +179,6 @@ function childEnded(parent: Open, child: Open, house: House): void {
   const left = parent.rests;
   parent.rests = undefined;
   arm(parent, house, house.clock.now() + left);
-}
-
-/** A server asks the agent: a child exchange, whose opening crosses OUTWARD and whose answer crosses INWARD. */
-function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>[1], house: House): void {
-  const row = methodRow('server', message.method);
-  if (!row || row.wire !== 'request') {
-    return refuseAsk(parent, message, answered, deny('method_unknown_legacy', { detail: message.method }), house);
-  }
-  if (parent.exchange.state !== 'open') return refuseAsk(parent, message, answered, deny('cancelled'), house);
-  const child = register(childExchange(parent.exchange, row, message, house), parent.reply, house);
-  child.answered = once(answered);
-  child.grant = parent.grant;
-  child.obligations = parent.obligations;
-  parent.children.add(child);
-  rest(parent, house);
-  void cross(parent, child, outward(child, 'opening', message), house);
-}
-
-/** Recorded like everything that is refused, though no exchange came of it. */
-function refuseAsk(
-  parent: Open,
-  message: Message,
-  answered: (answer: Deny) => void,
-  verdict: Deny,
-  house: House,
-): void {
-  const crossing = outward(parent, 'opening', message);
-  house.observer.refused('outward', 'match', verdict.reason, parent.exchange);
-  const record = refusalRecord(crossing, { stage: 'match', verdict }, verdict, house);
-  void after(
-    quietly(() => keep(house, record), house),
-    () => answered(verdict),
-  );
-}
-
-function childExchange(parent: Exchange, row: MethodRow, opening: Message, house: House): Exchange {
-  const now = house.clock.now();
-  return {
-    ...parent,
-    id: newId(house.clock),
-    parent,
-    resumes: undefined,
-    row,
-    requestId: house.ledger.nextAskId(),
-    progressToken: progressTokenOf(opening.doc),
-    opening,
-    opened: now,
-    deadline: now + house.settings.askDeadline,
-    trail: [],
-    target: { of: 'exchange', exchange: parent },
-    state: 'open',
-  };
-}
-
-function progressTokenOf(doc: Doc): string | undefined {
-  return doc.raw(['params', '_meta', 'progressToken']);
-}
-
-function once<A extends unknown[]>(call: (...args: A) => void): (...args: A) => void {
-  let called = false;
-  return (...args) => {
-    if (called) return;
-    called = true;
-    call(...args);
-  };
 }
 
 /** For records of what is refused or over anyway: their loss is logged, never thrown. What goes on is recorded by `keep`, which stops it. */

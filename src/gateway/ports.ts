@@ -80,6 +80,8 @@ export type Reading =
 /** Changing a document: bytes outside the edits stay as they are, and the result is what later stages judge. */
 export interface Codec {
   edit(doc: Doc, edits: readonly Edit[]): Doc;
+  /** A document that the gateway writes itself; throws on a text that is not strict JSON. */
+  read(text: string): Doc;
 }
 
 export interface Reader {
@@ -99,6 +101,8 @@ export interface Session {
 export interface Sessions {
   /** The live session that this token names, if it belongs to this principal and endpoint; undefined otherwise. */
   find(token: string, principal: Principal, endpoint: Endpoint): Session | undefined;
+  /** The log level that a live session asked for. */
+  level(session: string): string | undefined;
 }
 
 /** Where released messages of one exchange go: the agent's side. `Promise` means: wait, the agent reads slowly. */

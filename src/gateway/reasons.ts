@@ -46,6 +46,7 @@ export const REASONS = {
   answer_unexpected:       { status: 202, code: -32600, tell: 'Nobody asked.', remedy: 'The answer came twice, too late, or from somebody who was not asked; it was dropped.' },
   event_unexpected:        { status: 202, code: -32600, tell: 'No open exchange is meant.', remedy: 'The notification came too late or named an exchange of somebody else; it was dropped.' },
   retry_mismatch:          { status: 200, code: -32602, tell: 'requestState does not belong to this request.', remedy: 'The state was altered, expired, used by another caller, or sent with other arguments.' },
+  retry_lost:              { status: 200, code: -32603, tell: 'The call that waited for this answer is gone; make the call again.', remedy: 'The gateway was restarted, another replica holds the call, or nobody came back in time.' },
   // resolve
   server_unknown:          { status: 404, code: -32602, tell: 'There is no such server.', remedy: 'Compare the path with `servers` in the configuration.' },
   tool_unknown:            { status: 200, code: -32602, tell: 'Unknown tool.', remedy: 'The tool is not listed for this caller; list again.' },
@@ -75,6 +76,7 @@ export const REASONS = {
   unsolicited:             { status: 200, code: -32603, tell: 'The server sent something nobody asked for.', remedy: 'The message was dropped.' },
   below_log_level:         { status: 200, code: -32603, tell: 'The log message is below the level asked for.', remedy: 'Nothing: it was dropped, as asked.' },
   ask_not_possible:        { status: 200, code: -32601, tell: 'The agent cannot be asked this.', remedy: 'The agent did not declare the capability, or no single open request is meant.' },
+  ask_refused:             { status: 200, code: -32603, tell: 'The server asked something that was not answered, so it could not go on.', remedy: 'The record of the ask says who refused.' },
   release_refused:         { status: 200, code: 403,    tell: 'The answer may not be released to you.', remedy: 'See the rules named in the record.' },
   redaction_failed:        { status: 200, code: 403,    tell: 'The answer could not be made safe to release.', remedy: 'See the detail.' },
   // any stage

@@ -64,6 +64,20 @@ export function outcomeRecord(
   };
 }
 
+/** The attempt of another round at a modern server: the same request, with the answers it asked for. */
+export function roundRecord(round: Exchange, house: House): AuditRecord {
+  return {
+    ...base(house),
+    type: 'attempt',
+    ...about(round),
+    opener: round.row.opener,
+    ...optional('params', bodyOf(round.opening)),
+    verdicts: [],
+    obligations: [],
+    epoch: round.epoch,
+  };
+}
+
 /** An attempt for each ask that a modern server put into its result. */
 export function askRecords(crossing: Crossing, house: House): AuditRecord[] {
   const { exchange, asks, message } = crossing;

@@ -20,7 +20,7 @@ const LIFETIME = 60 * 60 * 1000;
 
 /** Closing of an agent's request, outward: `input_required` gets our own state around the server's. */
 export function sealRetry(
-  { exchange, message, asks }: Pick<Crossing, 'exchange' | 'message' | 'asks'>,
+  { exchange, message, asks, parks }: Pick<Crossing, 'exchange' | 'message' | 'asks' | 'parks'>,
   house: House,
 ): Message {
   const result = member(message.doc.value, 'result');
@@ -30,6 +30,7 @@ export function sealRetry(
     exchange: exchange.id,
     asks: Object.fromEntries(asks.map(({ key, id }) => [key, id])),
     state: result['requestState'] ?? null,
+    parks,
   };
   const sealed = house.keyring.seal(
     PURPOSE,
@@ -59,6 +60,10 @@ export function resumeRetry(
 async function once(crossing: Crossing, claims: Claims, house: House): Promise<string | Verdict> {
   const exchange = String(claims['exchange']);
   crossing.asked = claims['asks'] as Record<string, string>;
+  if (claims['parks'] === true) {
+    crossing.continues = house.parked.get(exchange);
+    if (!crossing.continues) return deny('retry_lost');
+  }
   if (!(await house.consume(`retry:${exchange}`, claims.expires)))
     return deny('retry_mismatch', { detail: 'requestState was used before' });
   const state = claims['state'];

@@ -1,5 +1,6 @@
 /** The contract of a stage, and what it is given. */
 import type { EmbeddedAsk } from './asks.ts';
+import type { Open } from './ledger.ts';
 import type { Direction, Era, Exchange, Id, Message, MessageKind } from './exchange.ts';
 import type { StageName } from './pipeline.ts';
 import type { Arrival, Grant, Outlet, Reading, Reply, Session } from './ports.ts';
@@ -53,6 +54,10 @@ export class Crossing {
   asks: readonly EmbeddedAsk[] = [];
   /** Inward retries: the asks of the exchange that is continued, key → child exchange. */
   asked: Readonly<Record<string, string>> = {};
+  /** Outward closings: the gateway's own question, whose asks have crossed already. */
+  parks = false;
+  /** Inward retries: the parked exchange whose call goes on. */
+  continues: Open | undefined;
   /** Outward asks: who is told the answer. */
   answered: Parameters<Outlet['ask']>[1] | undefined;
 

@@ -4,7 +4,9 @@ import type { Open } from '../ledger.ts';
 import type { Answerer } from '../ports.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
-import { accepted, cancel, finish, outletOf, start } from '../open-exchange.ts';
+import { accepted, cancel, finish, start } from '../open-exchange.ts';
+import { outletOf } from '../outlet.ts';
+import { takeOver } from '../park.ts';
 
 export function forward(house: House): Stage {
   return { name: 'forward', pass: (crossing) => move(crossing, house) };
@@ -31,6 +33,10 @@ function opening(crossing: Crossing, house: House): Verdict {
     return PASS;
   }
   house.observer.forwarded?.(exchange);
+  if (crossing.continues) {
+    takeOver(open, crossing.continues, crossing, house);
+    return PASS;
+  }
   const flight = answererOf(exchange.row, house).open(exchange, outletOf(open, house), crossing.grant);
   open.flight = flight;
   if (exchange.row.wire === 'notification') {

@@ -31,7 +31,10 @@ function recordsOf(crossing: Crossing, house: House): readonly AuditRecord[] {
     case 'closing': {
       mark(crossing, 'concluded', house);
       const status = crossing.message.payload === 'error' ? 'error' : 'result';
-      return [...askRecords(crossing, house), outcomeRecord(crossing.exchange, status, crossing, house)];
+      return [
+        ...(crossing.parks ? [] : askRecords(crossing, house)),
+        outcomeRecord(crossing.exchange, status, crossing, house),
+      ];
     }
   }
 }

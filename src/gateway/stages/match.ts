@@ -19,7 +19,7 @@ function judge(crossing: Crossing, house: House): Verdict {
   if (exchange.state !== 'open') return deny('unsolicited', { detail: 'the exchange is over' });
   switch (crossing.kind) {
     case 'event':
-      return event(exchange, message.method, crossing);
+      return event(exchange, message.method, crossing, house);
     case 'opening':
       return ask(exchange);
     case 'closing':
@@ -27,18 +27,19 @@ function judge(crossing: Crossing, house: House): Verdict {
   }
 }
 
-function event(exchange: Exchange, method: string, crossing: Crossing): Verdict {
+function event(exchange: Exchange, method: string, crossing: Crossing, house: House): Verdict {
   if (!methodRow('server', method) || !exchange.row.events.includes(method))
     return deny('unsolicited', { detail: `${method} has no place in ${exchange.row.method}` });
   if (method !== 'notifications/message') return PASS;
-  return logged(exchange, crossing) ? PASS : deny('below_log_level');
+  return logged(exchange, crossing, house) ? PASS : deny('below_log_level');
 }
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 /** 2026-07-28: no level, no logs. Before: no level, the server's own choice. */
-function logged(exchange: Exchange, crossing: Crossing): boolean {
-  const wanted = crossing.session?.logLevel ?? exchange.logLevel;
+function logged(exchange: Exchange, crossing: Crossing, house: House): boolean {
+  const { session } = exchange;
+  const wanted = session === undefined ? exchange.logLevel : house.sessions.level(session);
   if (wanted === undefined) return exchange.era === 'legacy';
   const params = isObject(crossing.message.doc.value) ? crossing.message.doc.value['params'] : undefined;
   const level = isObject(params) ? params['level'] : undefined;
@@ -50,15 +51,35 @@ function ask(child: Exchange): Verdict {
   const { parent, row } = child;
   if (!parent?.row.asks.includes(row.method))
     return deny('ask_not_possible', { detail: `${row.method} below ${parent?.row.method ?? 'nothing'}` });
-  if (!row.eras.includes(child.era))
-    return deny('ask_not_possible', { detail: `an agent of ${child.version} takes no requests` });
-  return capable(row.method, parent.caps)
-    ? PASS
-    : deny('ask_not_possible', { detail: `${row.method} was not declared` });
+  // A modern agent is asked by ending its request (park.ts), which only three methods allow (basic/patterns/mrtr).
+  if (child.era === 'modern' && !PARKABLE.has(parent.row.method))
+    return deny('ask_not_possible', {
+      detail: `an agent of ${child.version} takes no requests during ${parent.row.method}`,
+    });
+  return capable(row.method, parent.caps) ? PASS : incapable(child);
 }
+
+const PARKABLE = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** 2026-07-28 has an error for it, with the capability that is missing. */
+function incapable({ era, row }: Exchange): Verdict {
+  const detail = `${row.method} was not declared`;
+  if (era === 'legacy') return deny('ask_not_possible', { detail });
+  return deny('capability_missing', {
+    detail,
+    data: { requiredCapabilities: { [CAPABILITY[row.method] ?? row.method]: {} } },
+  });
+}
+
+const CAPABILITY: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+};
 
 /** A modern server asks within its result (basic/patterns/mrtr); the same rules hold for each of its requests. */
 function inputRequests(exchange: Exchange, crossing: Crossing, house: House): Verdict {
+  if (crossing.parks) return PASS;
   const asks = embeddedAsks(crossing.message, house.clock);
   if (typeof asks === 'string') return deny('ask_not_possible', { detail: asks });
   for (const { row } of asks) {

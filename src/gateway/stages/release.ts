@@ -1,7 +1,9 @@
 /** Let out: the agent sees it now, and nothing of it before. */
 import type { Message } from '../exchange.ts';
 import type { House } from '../house.ts';
+import type { Open } from '../ledger.ts';
 import { finish, start } from '../open-exchange.ts';
+import { park } from '../park.ts';
 import { sealHandles } from '../handles.ts';
 import { sealRetry } from '../resume.ts';
 import type { Crossing, Stage } from '../stage.ts';
@@ -18,8 +20,7 @@ function letOut(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
     case 'event':
       return after(reply.event(exchange, ownHop(crossing, house)));
     case 'opening':
-      start(crossing, house);
-      return after(reply.ask(exchange, ownHop(crossing, house)));
+      return after(putToAgent(start(crossing, house), crossing, house));
     case 'closing': {
       const open = house.ledger.byId(exchange.id);
       reply.close(exchange, ownHop(crossing, house));
@@ -27,6 +28,13 @@ function letOut(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
       return PASS;
     }
   }
+}
+
+/** A legacy agent is asked on its stream, a modern one by the end of its request. */
+function putToAgent(child: Open, crossing: Crossing, house: House): void | Promise<void> {
+  const message = ownHop(crossing, house);
+  if (crossing.exchange.era === 'modern') return park(child, message, house);
+  return crossing.reply.ask(crossing.exchange, message);
 }
 
 /** What the agent gets to hold instead of what the server gave: sealed, bound to this principal. */

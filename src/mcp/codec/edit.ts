@@ -12,5 +12,11 @@ export function codecOf(limits: JsonLimits): Codec {
       if (!parsed.ok) throw new Error(`an edit broke the document: ${parsed.detail}`);
       return parsed.doc;
     },
+    read(text) {
+      const bytes = Buffer.from(text);
+      const parsed = parseJson(bytes, { ...limits, bytes: Math.max(limits.bytes, bytes.length) });
+      if (!parsed.ok) throw new Error(`the gateway wrote no JSON: ${parsed.detail}`);
+      return parsed.doc;
+    },
   };
 }

@@ -34,6 +34,7 @@ const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
 /** The status of the answer, as long as it is not a stream. */
 export function closingStatus(exchange: Exchange, message: Message): number {
   if (exchange.era === 'legacy' || message.payload !== 'error') return 200;
+  if (missingCapability(message) !== undefined) return 400;
   return STATUS_OF_CODE.get(memberOf(message, 'error')?.['code']) ?? 200;
 }
 
@@ -46,9 +47,31 @@ function resultEdits(exchange: Exchange, result: JsonObject): Edit[] {
   return edits;
 }
 
-/** -32002 (resource not found) belongs to earlier versions; from 2026-07-28 on it is -32602 (SEP-2164). */
-function errorEdits({ doc }: Message): Edit[] {
-  return doc.raw(['error', 'code']) === '-32002' ? [{ op: 'replace', path: ['error', 'code'], json: '-32602' }] : [];
+/**
+ * Errors of earlier versions as 2026-07-28 says them: resource not found is -32602 (SEP-2164); what SDK servers say when they
+ * miss a capability that the agent did not declare is -32021 with the capability's name.
+ */
+function errorEdits(message: Message): Edit[] {
+  if (message.doc.raw(['error', 'code']) === '-32002') return [replacing(['error', 'code'], '-32602')];
+  const missing = missingCapability(message);
+  if (missing === undefined) return [];
+  return [
+    replacing(['error', 'code'], '-32021'),
+    setting(['error', 'data'], `{"requiredCapabilities":{"${missing}":{}}}`),
+  ];
+}
+
+/** The sentence of the TypeScript and Python SDKs; the first word after it names what is missing. */
+const UNSUPPORTED =
+  /^(?:MCP error -[0-9]{1,5}: )?Client does not support (sampling|elicitation|URL elicitation|listing roots|roots)(?![a-z])/;
+
+function missingCapability(message: Message): 'sampling' | 'elicitation' | 'roots' | undefined {
+  const error = memberOf(message, 'error');
+  if (error?.['code'] === -32021 || typeof error?.['message'] !== 'string') return undefined;
+  const word = UNSUPPORTED.exec(error['message'].slice(0, 120))?.[1];
+  if (word === undefined) return undefined;
+  if (word.endsWith('roots')) return 'roots';
+  return word === 'sampling' ? 'sampling' : 'elicitation';
 }
 
 /** An upstream that gives no caching hints promised nothing: stale at once, for this caller only. */
@@ -123,6 +146,10 @@ function statusOf(reason: Reason, requestId: Id | undefined): number {
 
 export function isListen(exchange: Exchange): boolean {
   return exchange.row.method === 'subscriptions/listen';
+}
+
+function replacing(path: Edit['path'], json: string): Edit {
+  return { op: 'replace', path, json };
 }
 
 function setting(path: Edit['path'], json: string): Edit {

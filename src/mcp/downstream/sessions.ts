@@ -3,6 +3,7 @@
  * one principal and one endpoint: in anybody else's hands it names nothing (threat: session hijacking).
  */
 import type { Endpoint, Exchange, Message } from '../../gateway/exchange.ts';
+import { isObject } from '../../gateway/document.ts';
 import type { JsonObject } from '../../gateway/document.ts';
 import type { Keyring } from '../../gateway/keyring.ts';
 import type {
@@ -93,6 +94,10 @@ export class LegacySessions implements Sessions, SessionRoom {
     }
     live.used = this.#deps.clock.now();
     return live;
+  }
+
+  level(session: string): string | undefined {
+    return this.#live.get(session)?.logLevel;
   }
 
   /** The session that an `initialize` agreed on; its id is ready to be handed out. */
@@ -192,6 +197,7 @@ export class LegacySessions implements Sessions, SessionRoom {
   closed(exchange: Exchange, message: Message): void {
     const { row, session, target } = exchange;
     if (message.payload === 'error') return this.failed(exchange);
+    if (row.method === 'logging/setLevel') this.#levelSet(exchange);
     if (session === undefined || target.of !== 'definition') return;
     const uri = uriOf(exchange);
     if (uri === undefined) return;
@@ -203,6 +209,13 @@ export class LegacySessions implements Sessions, SessionRoom {
   failed(exchange: Exchange): void {
     const live = this.#byInitialize.get(exchange.id);
     if (live !== undefined) this.end(live.id);
+  }
+
+  #levelSet({ session, opening }: Exchange): void {
+    const live = this.#live.get(session ?? '');
+    const params = isObject(opening.doc.value) ? opening.doc.value['params'] : undefined;
+    const level = isObject(params) ? params['level'] : undefined;
+    if (live !== undefined && typeof level === 'string') live.logLevel = level;
   }
 
   // ---- inside -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import type { JsonLimits } from '../codec/json.ts';
 import { Attached } from './attached.ts';
 import { Backoff } from './backoff.ts';
 import { NOTHING } from './connection.ts';
-import type { Connection, ConnectionEvents, Lease, SessionMemory } from './connection.ts';
+import type { Connection, ConnectionEvents, Lease, SessionMemory, Trace } from './connection.ts';
 import type { EraMemory } from './era.ts';
 import type { Gate } from './gate.ts';
 import type { HttpServer } from './http.ts';
@@ -33,6 +33,7 @@ export interface ChannelDeps {
   readonly log: Log;
   readonly limits: JsonLimits;
   readonly gateway: { readonly name: string; readonly version: string };
+  readonly trace: Trace;
   readonly issue: (server: string, principal: Principal) => Grant | undefined | Promise<Grant | undefined>;
   news(key: string, method: string, params: Json | undefined): void;
   /** Nobody needs the channel any more; it has ended. */
@@ -100,6 +101,12 @@ export class Channel implements Quay {
     return this.#starting !== undefined;
   }
 
+  /** Whether a call waits for its agent's answer to an ask. */
+  get asking(): boolean {
+    for (const passage of this.#passages) if (passage.asking > 0) return true;
+    return false;
+  }
+
   get inFlight(): number {
     return this.#passages.size;
   }
@@ -161,6 +168,11 @@ export class Channel implements Quay {
     const doc = await answerTo(method, start, drop, deadline - this.#deps.clock.now());
     this.lastSuccess = this.#deps.clock.now();
     return doc;
+  }
+
+  /** A notification of the gateway's own, if anybody is there to hear it. */
+  tell(method: string, params: JsonObject): void {
+    this.#connection?.say(method, params);
   }
 
   attach(exchange: Exchange, filter: ListenFilter, outlet: Outlet): Attachment {
@@ -276,7 +288,7 @@ export class Channel implements Quay {
   }
 
   #plan(attempt: number): Parameters<typeof connect>[0] {
-    const { settings, http, era, limits, gateway, log } = this.#deps;
+    const { settings, http, era, limits, gateway, trace, log } = this.#deps;
     const { hop } = this;
     const events = this.#events(attempt);
     const milliseconds = settings.deadline;
@@ -292,6 +304,7 @@ export class Channel implements Quay {
       events,
       limits,
       gateway,
+      trace,
       log,
       milliseconds,
     };

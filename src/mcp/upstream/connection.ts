@@ -36,6 +36,9 @@ export interface Lease {
   grant: Grant | undefined;
 }
 
+/** W3C trace context for `_meta` of a request (SEP-414), in place of the agent's own. */
+export type Trace = (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
+
 export interface Connection {
   readonly surface: ServerSurface;
   /** Sends the opening of an exchange. */
@@ -43,6 +46,8 @@ export interface Connection {
   ask(request: OwnRequest, sink: Sink): Call;
   /** A notification of the agent, where the era has such. */
   tell(message: Message, grant: Grant | undefined): void;
+  /** A notification of the gateway's own, where the era has such. */
+  say(method: string, params: JsonObject): void;
   /** Tells the server where the era knows how, and hands nothing to the sink any more. */
   cancel(call: Call, why: CancelWhy): void;
   /** What all listeners together want to hear from now on; resolves with what the server honours of it. */

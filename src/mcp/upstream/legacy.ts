@@ -5,7 +5,7 @@ import type { Exchange, Message } from '../../gateway/exchange.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { CancelWhy, Grant, Hop, ListenFilter, ServerSurface } from '../../gateway/ports.ts';
 import { writeNotification, writeRequest } from '../codec/envelope.ts';
-import type { Call, Connection, GatewayName, Lease, OwnRequest, SessionMemory, Sink } from './connection.ts';
+import type { Call, Connection, GatewayName, Lease, OwnRequest, SessionMemory, Sink, Trace } from './connection.ts';
 import { answerTo, closingSeen } from './own.ts';
 import { outgoing, ownParams } from './rewrite.ts';
 import { member, text } from './switchboard.ts';
@@ -25,11 +25,15 @@ export interface LegacyWire {
 export interface LegacyDeps {
   readonly hop: Pick<Hop, 'caps' | 'clientInfo'>;
   readonly gateway: GatewayName;
+  readonly trace: Trace;
   readonly lease: Lease;
   readonly memory: SessionMemory;
   /** Milliseconds for one answer to the gateway's own requests. */
   readonly patience: number;
 }
+
+/** RFC 5424, the most talkative first. */
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 const OFFERED = '2025-11-25';
 const SPOKEN = new Set([OFFERED, '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07']);
@@ -67,8 +71,24 @@ export class LegacyConnection implements Connection {
   send(exchange: Exchange, sink: Sink, grant: Grant | undefined): Call {
     const { method } = exchange.opening;
     const call = this.#board.call(method, this.#remembering(exchange, sink), exchange, grant);
-    this.#wire.send(outgoing(exchange, call.id, 'legacy', this.#deps.gateway), call, grant);
+    const json = outgoing(exchange, call.id, 'legacy', this.#deps.gateway, this.#deps.trace(exchange));
+    const raised = this.#raise(exchange);
+    if (raised === undefined) this.#wire.send(json, call, grant);
+    else void raised.then(() => call.open && this.#wire.send(json, call, grant));
     return call;
+  }
+
+  /**
+   * A modern agent asks for logs with its request, this server by a word that holds for the connection: it is told the most
+   * talkative level that anybody asked for, and the core lets each request have its own (`match`).
+   */
+  #raise({ era, logLevel }: Exchange): Promise<void> | undefined {
+    if (era === 'legacy' || logLevel === undefined || !isObject(this.surface.capabilities['logging'])) return undefined;
+    const told = text(this.#deps.memory.level?.['level']);
+    if (told !== '' && LEVELS.indexOf(told) <= LEVELS.indexOf(logLevel)) return undefined;
+    const level = { level: logLevel };
+    this.#deps.memory.level = level;
+    return this.#tell('logging/setLevel', level, () => undefined);
   }
 
   ask(request: OwnRequest, sink: Sink): Call {
@@ -80,6 +100,10 @@ export class LegacyConnection implements Connection {
 
   tell(message: Message, grant: Grant | undefined): void {
     void this.#wire.notify(message.doc.bytes, grant ?? this.#deps.lease.grant);
+  }
+
+  say(method: string, params: JsonObject): void {
+    void this.#wire.notify(Buffer.from(writeNotification(method, JSON.stringify(params))), this.#deps.lease.grant);
   }
 
   cancel(call: Call, why: CancelWhy): void {

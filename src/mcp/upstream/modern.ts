@@ -5,8 +5,9 @@ import { UpstreamFault } from '../../gateway/ports.ts';
 import type { CancelWhy, Grant, Hop, ListenFilter, ServerSurface } from '../../gateway/ports.ts';
 import { writeNotification, writeRequest } from '../codec/envelope.ts';
 import { checkParamHeaders, mirroredHeaders } from '../codec/headers.ts';
+import { parseJson } from '../codec/json.ts';
 import type { Header } from '../codec/headers.ts';
-import type { Call, Connection, GatewayName, Lease, OwnRequest, Sink } from './connection.ts';
+import type { Call, Connection, GatewayName, Lease, OwnRequest, Sink, Trace } from './connection.ts';
 import { surface } from './legacy.ts';
 import { Listening } from './listen.ts';
 import { answerTo } from './own.ts';
@@ -26,8 +27,21 @@ export interface ModernDeps {
   readonly hop: Pick<Hop, 'caps' | 'clientInfo'>;
   readonly lease: Lease;
   readonly gateway: GatewayName;
+  readonly trace: Trace;
   readonly patience: number;
   news(message: Message): void | Promise<void>;
+}
+
+/** Methods that 2026-07-28 removed. */
+const GONE = new Set(['resources/subscribe', 'resources/unsubscribe', 'logging/setLevel', 'ping']);
+
+const EMPTY = emptyResult();
+
+function emptyResult(): Doc {
+  const bytes = Buffer.from('{"jsonrpc":"2.0","id":0,"result":{}}');
+  const parsed = parseJson(bytes, { bytes: bytes.length, depth: 2 });
+  if (!parsed.ok) throw new Error(parsed.detail);
+  return parsed.doc;
 }
 
 export class ModernConnection implements Connection {
@@ -64,7 +78,18 @@ export class ModernConnection implements Connection {
 
   send(exchange: Exchange, sink: Sink, grant: Grant | undefined): Call {
     const call = this.#board.call(exchange.opening.method, sink, exchange, grant);
-    this.#wire.send(outgoing(exchange, call.id, 'modern', this.#deps.gateway), call, headersOf(exchange));
+    if (GONE.has(exchange.opening.method)) return this.#answeredHere(call);
+    const { gateway, trace } = this.#deps;
+    this.#wire.send(outgoing(exchange, call.id, 'modern', gateway, trace(exchange)), call, headersOf(exchange));
+    return call;
+  }
+
+  /** What a legacy agent asks for is in force through its listen stream and the `_meta` of its requests. */
+  #answeredHere(call: Call): Call {
+    queueMicrotask(() => {
+      if (this.#board.forget(call))
+        call.sink.close({ kind: 'closing', method: call.method, doc: EMPTY, payload: 'result' });
+    });
     return call;
   }
 
@@ -78,6 +103,8 @@ export class ModernConnection implements Connection {
 
   /** 2026-07-28: a client sends requests only. */
   tell(): void {}
+
+  say(): void {}
 
   cancel(call: Call, why: CancelWhy): void {
     if (!this.#board.forget(call)) return;

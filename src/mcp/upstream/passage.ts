@@ -27,6 +27,8 @@ export class Passage implements Sink, Waiting {
   readonly #exchange: Exchange;
   readonly #outlet: Outlet;
   readonly #grant: Grant | undefined;
+  /** Asks that the agent has not answered yet. */
+  asking = 0;
   #state: State = 'queued';
   #connection: Connection | undefined;
   #call: Call | undefined;
@@ -67,8 +69,12 @@ export class Passage implements Sink, Waiting {
   }
 
   ask(message: Message, answered: (answer: Message | Deny) => void): void {
-    if (this.#state === 'over') answered(deny('ask_not_possible'));
-    else this.#outlet.ask(message, answered);
+    if (this.#state === 'over') return answered(deny('ask_not_possible'));
+    this.asking += 1;
+    this.#outlet.ask(message, (answer) => {
+      this.asking -= 1;
+      answered(answer);
+    });
   }
 
   close(message: Message): void {

@@ -16,12 +16,20 @@ const PREFIX = 'io.modelcontextprotocol/';
 const LEGACY_OWN = new Set([`${PREFIX}related-task`, `${PREFIX}model-immediate-response`]);
 
 /** The bytes of an exchange's opening for a server of this era. `own`: how the gateway names itself for the nameless. */
-export function outgoing(exchange: Exchange, id: Id, era: Era, own: JsonObject): Buffer {
+export function outgoing(
+  exchange: Exchange,
+  id: Id,
+  era: Era,
+  own: JsonObject,
+  trace?: Readonly<Record<string, string>>,
+): Buffer {
   const { doc } = exchange.opening;
   const params = isObject(doc.value) ? doc.value['params'] : undefined;
   const edits: Edit[] = [{ op: 'set', path: ['id'], json: id }];
   nameEdits(edits, exchange, params);
-  metaEdits(edits, params, mint(exchange, id, era, own), era);
+  const minted = mint(exchange, id, era, own);
+  for (const [key, value] of Object.entries(trace ?? {})) minted.set(key, JSON.stringify(value));
+  metaEdits(edits, params, minted, era);
   return splice(doc, edits);
 }
 
@@ -51,8 +59,14 @@ function mint(exchange: Exchange, id: Id, era: Era, own: JsonObject): Map<string
   if (exchange.progressToken !== undefined) minted.set('progressToken', id);
   if (era === 'legacy') return minted;
   for (const [key, value] of Object.entries(modernMeta(exchange, own))) minted.set(key, JSON.stringify(value));
-  if (exchange.logLevel !== undefined) minted.set(`${PREFIX}logLevel`, JSON.stringify(exchange.logLevel));
+  const level = exchange.logLevel ?? unasked(exchange);
+  if (level !== undefined) minted.set(`${PREFIX}logLevel`, JSON.stringify(level));
   return minted;
+}
+
+/** A legacy agent that set no level leaves it to the server; a modern server says nothing unless it is asked. */
+function unasked({ era }: Exchange): string | undefined {
+  return era === 'legacy' ? 'info' : undefined;
 }
 
 function metaEdits(edits: Edit[], params: Json | undefined, minted: Map<string, string>, era: Era): void {

@@ -1,11 +1,11 @@
 /** One server of the configuration: its sockets, its era, its bound on calls, and a channel per key. */
-import type { Exchange } from '../../gateway/exchange.ts';
 import type { Json } from '../../gateway/document.ts';
 import type { Clock, Grant, Hop, Log, ServerSettings, ServerState, ServerStatus } from '../../gateway/ports.ts';
 import type { Principal } from '../../gateway/principal.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import type { Attached } from './attached.ts';
 import { Channel } from './channel.ts';
+import type { Trace } from './connection.ts';
 import { EraMemory } from './era.ts';
 import { Gate } from './gate.ts';
 import { keyOf } from './key.ts';
@@ -21,10 +21,15 @@ export interface UpstreamDeps {
   /** The credential for connections, lists and streams that the gateway opens itself. Throws when there is none to have. */
   issue(server: string, principal: Principal): Grant | undefined | Promise<Grant | undefined>;
   /** W3C trace context for `_meta` of a request (SEP-414), in place of the agent's own. */
-  readonly trace?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
+  readonly trace?: Trace;
 }
 
 type NewsHook = (key: string, method: string, params: Json | undefined) => void;
+
+/** Processes of one key that may wait for agents at once. */
+const SPARE_PROCESSES = 8;
+
+const untraced: Trace = () => undefined;
 
 export class Server {
   readonly settings: ServerSettings;
@@ -49,6 +54,19 @@ export class Server {
     this.#gate = new Gate(settings.concurrency);
   }
 
+  /**
+   * The channel for a call. On stdio a server says whom it asks only if one call is open; a modern agent's call that waits for
+   * its agent to come back would make every other ask ambiguous (law 10). Its calls need no common state, so others go to
+   * another process meanwhile.
+   */
+  forCall(key: string, hop: Hop): Channel {
+    let channel = this.channel(key, hop);
+    if (this.settings.transport.kind !== 'stdio' || hop.session !== undefined || this.modern) return channel;
+    for (let spare = 2; channel.asking && spare <= SPARE_PROCESSES; spare += 1)
+      channel = this.channel(`${key}#${spare}`, hop);
+    return channel;
+  }
+
   channel(key: string, hop: Hop): Channel {
     let channel = this.#channels.get(key) ?? this.#rekeyed(key);
     if (channel === undefined) {
@@ -56,6 +74,11 @@ export class Server {
       this.#channels.set(key, channel);
     }
     return channel;
+  }
+
+  /** The channel of this key, if there is one. */
+  open(key: string): Channel | undefined {
+    return this.#channels.get(key);
   }
 
   /** The connection that was opened under a longer key, before the server was known to be modern. */
@@ -149,6 +172,7 @@ export class Server {
         log,
         limits,
         gateway,
+        trace: this.#deps.trace ?? untraced,
         issue: (server, principal) => this.#deps.issue(server, principal),
         news: this.#news,
         ended: () => this.#ended(channel),

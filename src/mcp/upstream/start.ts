@@ -2,7 +2,7 @@
 import type { Hop, Log, ServerSettings } from '../../gateway/ports.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { JsonLimits } from '../codec/json.ts';
-import type { Connection, ConnectionEvents, GatewayName, Lease, SessionMemory } from './connection.ts';
+import type { Connection, ConnectionEvents, GatewayName, Lease, SessionMemory, Trace } from './connection.ts';
 import { evidenceOf, maybeSse } from './era.ts';
 import type { EraMemory, LegacyKind } from './era.ts';
 import type { HttpServer, HttpTransport } from './http.ts';
@@ -27,6 +27,7 @@ export interface Plan {
   readonly events: ConnectionEvents;
   readonly limits: JsonLimits;
   readonly gateway: GatewayName;
+  readonly trace: Trace;
   readonly log: Log;
   /** Aborted when nobody wants the connection any more, while it is being opened. */
   readonly signal: AbortSignal;
@@ -239,14 +240,14 @@ function modern(
   board: Switchboard,
   wire: ConstructorParameters<typeof ModernConnection>[1],
 ): ModernConnection {
-  const { hop, lease, settings, events, gateway } = plan;
+  const { hop, lease, settings, events, gateway, trace } = plan;
   const news = events.news.bind(events);
-  return new ModernConnection(board, wire, { hop, lease, gateway, patience: settings.deadline, news });
+  return new ModernConnection(board, wire, { hop, lease, gateway, trace, patience: settings.deadline, news });
 }
 
 function legacy(plan: Plan, board: Switchboard, wire: LegacyWire): LegacyConnection {
-  const { hop, lease, settings, gateway, memory } = plan;
-  return new LegacyConnection(board, wire, { hop, lease, gateway, memory, patience: settings.deadline });
+  const { hop, lease, settings, gateway, memory, trace } = plan;
+  return new LegacyConnection(board, wire, { hop, lease, gateway, memory, trace, patience: settings.deadline });
 }
 
 async function discovered(

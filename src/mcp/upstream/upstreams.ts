@@ -49,7 +49,7 @@ class Pool implements Upstreams {
     const name = serverOf(exchange);
     const server = name === undefined ? undefined : this.#servers.get(name);
     if (name !== undefined && server !== undefined) {
-      return server.channel(this.key(name, exchange), exchange).open(exchange, outlet, grant).flight();
+      return server.forCall(this.key(name, exchange), exchange).open(exchange, outlet, grant).flight();
     }
     outlet.fail('upstream_unavailable', name === undefined ? 'the exchange means no single server' : 'no such server');
     return { cancel: () => undefined };
@@ -61,6 +61,11 @@ class Pool implements Upstreams {
 
   async request(server: string, hop: Hop, method: string, params: JsonObject, deadline: number): Promise<Doc> {
     return this.#channel(server, hop).request(method, params, hop, deadline);
+  }
+
+  notify(server: string, hop: Hop, method: string, params: JsonObject): void {
+    const known = this.#servers.get(server);
+    known?.open(this.key(server, hop))?.tell(method, params);
   }
 
   attach(server: string, listen: Exchange, filter: ListenFilter, outlet: Outlet): Attachment {
