@@ -218,8 +218,6 @@ test('what is hashed is hashed in canonical form', () => {
 const PARSES: Readonly<Record<string, string>> = {
   'src/gateway/handles.ts': 'one string without members, cut out of a document that the strict parser read',
   'src/gateway/sealing.ts': 'claims that this gateway wrote and authenticated',
-  'src/catalog/definitions.ts':
-    'a declaration that the strict parser read, again, for the digits of its big integers; see SECURITY.md, known limits',
   'src/catalog/keeping.ts': 'what the gateway itself wrote into its store',
   'src/cli/commands/call.ts': 'what the user typed',
   'src/cli/commands/status.ts': 'an answer of the own gateway',

@@ -5,7 +5,7 @@ import type { Definition, DefinitionKind } from '../gateway/exchange.ts';
 import { UpstreamFault } from '../gateway/ports.ts';
 import { canonicalDigest } from '../lib/canonical-json.ts';
 import { Lru } from '../lib/lru.ts';
-import { isCleanName } from '../mcp/codec/json.ts';
+import { isCleanName, parseJson } from '../mcp/codec/json.ts';
 import { KINDS, own } from './kinds.ts';
 
 export interface Declared extends Definition {
@@ -25,6 +25,9 @@ export interface Page {
 
 /** Names and URIs above this many bytes are left out: they are keys of the store, and stand in every record. */
 const LONGEST_KEY = 2_048;
+
+/** The page was parsed within this already. */
+const DEEPEST = 1_024;
 
 /** Called for each declaration that is left out; `detail` quotes nothing of the server. */
 export type LeftOut = (detail: string) => void;
@@ -93,8 +96,23 @@ function canonical(body: Buffer, value: Json): string | undefined {
   }
 }
 
+/** The tree with every digit of its large integers, from the strict parser alone: names are never read twice in two ways. */
 function exact(body: Buffer): unknown {
-  const withDigits = (_key: string, value: unknown, { source }: { source?: string } = {}): unknown =>
-    typeof value === 'number' && source !== undefined && /^-?[0-9]{16,}$/.test(source) ? BigInt(source) : value;
-  return JSON.parse(body.toString('utf8'), withDigits);
+  const parsed = parseJson(body, { bytes: body.length, depth: DEEPEST });
+  if (!parsed.ok) throw new Error(parsed.detail);
+  return withDigits(parsed.doc.value, [], parsed.doc);
+}
+
+function withDigits(value: Json, path: Path, doc: Doc): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => withDigits(item, [...path, index], doc));
+  if (isObject(value)) return mapped(value, path, doc);
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+  const source = doc.raw(path) ?? '';
+  return /^-?[0-9]+$/.test(source) ? BigInt(source) : value;
+}
+
+function mapped(value: JsonObject, path: Path, doc: Doc): unknown {
+  const entries = Object.entries(value).map(([key, item]) => [key, withDigits(item, [...path, key], doc)] as const);
+  // Object.fromEntries defines members, so a name like `__proto__` stays a name.
+  return Object.fromEntries(entries);
 }
