@@ -22,7 +22,7 @@ const REFUSALS = {
   large: { code: -32603, message: /larger than this gateway passes on/ },
 } as const;
 
-describe('a server that fails', () => {
+describe('a server that fails', { timeout: 60_000 }, () => {
   let gateway: Gateway;
   let upstream: FaultyHttp;
   const agents = new Map<string, Raw>();

@@ -26,6 +26,8 @@ import type { Finding } from './real/survey.ts';
 const BIN = fileURLToPath(new URL('../bin/sallyport.js', import.meta.url));
 /** Agents give up after 580 ms (measured with Copilot CLI 1.0.82); this leaves them room on a slow machine. */
 const FIRST_ANSWER_MS = 150;
+/** Longer than any answer takes, with the start of a gateway and a server before it. */
+const ANSWER_MS = 20_000;
 const ONE_OF_EACH_ERA: readonly string[] = ['everything', 'filesystem', 'dbhub'];
 
 describe('the relay on standard input and output', { timeout: 120_000 }, () => {
@@ -73,7 +75,7 @@ describe('the relay on standard input and output', { timeout: 120_000 }, () => {
   }
 
   test('serves an initialize after a discover on the same pipe', async () => {
-    const relay = start(gateway.relay('everything'));
+    await using relay = start(gateway.relay('everything'));
     const lines = linesOf(relay.process.stdout);
     relay.process.stdin.write(DISCOVER);
     assert.match(await lines(), /"supportedVersions"/);
@@ -82,11 +84,10 @@ describe('the relay on standard input and output', { timeout: 120_000 }, () => {
     relay.process.stdin.write('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
     relay.process.stdin.write('{"jsonrpc":"2.0","id":3,"method":"tools/list"}\n');
     assert.match(await lines(), /"echo"/);
-    await relay.close();
   });
 
   test('ends when its input ends, and leaves the gateway to the others', async () => {
-    const relay = start(gateway.relay('everything'));
+    await using relay = start(gateway.relay('everything'));
     const lines = linesOf(relay.process.stdout);
     relay.process.stdin.write(INITIALIZE);
     await lines();
@@ -99,10 +100,13 @@ describe('the relay on standard input and output', { timeout: 120_000 }, () => {
   test('goes on when the gateway was restarted between two calls, in either era', async () => {
     for (const open of [openV1Stdio, (program: Program) => openV2Stdio(program, { pin: '2026-07-28' })]) {
       const session = await open(gateway.relay('everything'));
-      const called = await session.call('echo', { message: 'as before' });
-      await endBackground(gateway.data);
-      assert.deepEqual(await session.call('echo', { message: 'as before' }), called);
-      await session.close();
+      try {
+        const called = await session.call('echo', { message: 'as before' });
+        await endBackground(gateway.data);
+        assert.deepEqual(await session.call('echo', { message: 'as before' }), called);
+      } finally {
+        await session.close();
+      }
     }
   });
 
@@ -195,13 +199,12 @@ const INITIALIZE =
 /** Milliseconds from spawn to the first byte of the answer to `server/discover`. */
 async function firstAnswer(home: Home): Promise<number> {
   const started = performance.now();
-  const relay = start(home.relay());
+  await using relay = start(home.relay());
   relay.process.stdin.write(DISCOVER);
-  await once(relay.process.stdout, 'data');
+  await once(relay.process.stdout, 'data', { signal: AbortSignal.timeout(ANSWER_MS) });
   const took = performance.now() - started;
   // It starts a gateway behind its answer, and must not be ended before.
   await backgroundPid(home.data);
-  await relay.close();
   return took;
 }
 
@@ -238,7 +241,7 @@ function linesOf(stdout: NodeJS.ReadableStream): () => Promise<string> {
   let rest = '';
   return async () => {
     while (!rest.includes('\n')) {
-      const [chunk] = (await once(stdout, 'data')) as [Buffer];
+      const [chunk] = (await once(stdout, 'data', { signal: AbortSignal.timeout(ANSWER_MS) })) as [Buffer];
       rest += chunk.toString();
     }
     const end = rest.indexOf('\n');

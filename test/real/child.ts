@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { after as afterAll } from 'node:test';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 
@@ -14,7 +15,7 @@ export interface Program {
   env?: Record<string, string>;
 }
 
-export interface Child {
+export interface Child extends AsyncDisposable {
   process: ChildProcessByStdio<Writable, Readable, Readable>;
   /** Everything it wrote to stderr so far. */
   printed: () => string;
@@ -24,9 +25,10 @@ export interface Child {
 
 const PATIENCE_MS = 2_000;
 const living = new Set<number>();
-process.once('exit', () => {
-  for (const pid of living) signal(pid, 'SIGKILL');
-});
+/** What a test that failed or timed out did not close would keep its file from ending. */
+const endAll = () => living.forEach((pid) => signal(pid, 'SIGKILL'));
+afterAll(endAll);
+process.once('exit', endAll);
 
 export function start({ command, args, cwd, env }: Program): Child {
   const child = spawn(command, args, {
@@ -41,7 +43,8 @@ export function start({ command, args, cwd, env }: Program): Child {
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
   child.stdin.on('error', () => {});
   child.once('error', (error) => (text += error.message));
-  return { process: child, printed: () => text, close: () => end(child) };
+  const close = () => end(child);
+  return { process: child, printed: () => text, close, [Symbol.asyncDispose]: close };
 }
 
 /** Resolves when a line on either stream matches; rejects with what was printed when the process ends before. */
