@@ -1,11 +1,11 @@
 /** What an endpoint says of itself: server/discover from local state, initialize after a look at its servers. */
 import type { JsonObject } from '../gateway/document.ts';
 import type { Endpoint, Era, Exchange } from '../gateway/exchange.ts';
-import type { Clock, EndpointSurface, Hop } from '../gateway/ports.ts';
+import type { Clock, EndpointSurface, Hop, ServerSurface } from '../gateway/ports.ts';
 import { answered, resultMessage, type Answer } from './answer.ts';
 import { ofAll, ofOneServer, UNSEEN } from './capabilities.ts';
 import type { Keeping, Remembered } from './keeping.ts';
-import { ALL_KINDS } from './kinds.ts';
+import { ALL_KINDS, own } from './kinds.ts';
 import type { Views } from './views.ts';
 import { within } from './within.ts';
 
@@ -21,6 +21,14 @@ export interface DiscoverDeps {
 const SERVER_INFO = 'io.modelcontextprotocol/serverInfo';
 const DISCOVER_TTL = 5_000;
 
+/** Never longer than the server itself allows; a server that nobody has seen yet is asked for again. */
+function ttlOf(surface: ServerSurface | undefined): number {
+  if (surface === undefined) return 0;
+  if (surface.era === 'legacy') return DISCOVER_TTL;
+  const ttl = own(own(surface.doc.value, 'result'), 'ttlMs');
+  return typeof ttl === 'number' && ttl > 0 ? ttl : 0;
+}
+
 export class Discover {
   readonly #deps: DiscoverDeps;
 
@@ -30,12 +38,12 @@ export class Discover {
 
   /** server/discover: never waits for a server, because clients give it half a second before they fall back. */
   answer(exchange: Exchange, servers: readonly string[]): Answer {
-    const unknown = servers.filter((server) => this.#warm(server, exchange) === undefined);
+    const surfaces = servers.map((server) => this.#warm(server, exchange));
     const { capabilities, serverInfo, instructions } = this.#surface(exchange.endpoint, servers, exchange, 'modern');
     const result: JsonObject = { supportedVersions: [...this.#deps.versions], capabilities };
     if (instructions !== undefined) result['instructions'] = instructions;
     result['resultType'] = 'complete';
-    result['ttlMs'] = unknown.length > 0 ? 0 : DISCOVER_TTL;
+    result['ttlMs'] = Math.min(DISCOVER_TTL, ...surfaces.map(ttlOf));
     result['cacheScope'] = 'private';
     result['_meta'] = { [SERVER_INFO]: serverInfo };
     return answered(resultMessage('server/discover', [Buffer.from(JSON.stringify(result))]));
@@ -60,7 +68,7 @@ export class Discover {
   }
 
   /** The hop's own knowledge of a server; without any, its lists are read in the background. */
-  #warm(server: string, hop: Hop): Remembered | undefined {
+  #warm(server: string, hop: Hop): ServerSurface | undefined {
     const view = this.#deps.views.of(server, hop);
     if (view.surface === undefined && view.failedLately === undefined)
       for (const kind of ALL_KINDS) void view.load(kind, hop);

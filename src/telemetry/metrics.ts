@@ -7,7 +7,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Exchange } from '../gateway/exchange.ts';
 import { METHODS } from '../gateway/methods.ts';
 import type { Clock, Observer, ServerStatus } from '../gateway/ports.ts';
-import { serverOf } from './target.ts';
+import { serverMeant } from '../gateway/target.ts';
 
 export interface MetricsSources {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -108,7 +108,7 @@ export function createMetrics({ clock, sessions, servers }: MetricsSources): Met
     },
     closed(exchange, status, reason) {
       const method = methods.has(exchange.row.method) ? exchange.row.method : 'other';
-      const server = known(serverOf(exchange));
+      const server = known(serverMeant(exchange));
       exchanges.inc({ method, server, status, reason: reason ?? 'none' });
       if (reason?.startsWith('upstream_')) errors.inc({ server, reason });
       const watch = watches.get(exchange);
@@ -138,6 +138,8 @@ function rest(watch: Watch, now: number): void {
   watch.sent = undefined;
 }
 
+const BREAKER = { closed: 0, 'half-open': 0.5, open: 1 } as const;
+
 /** What is asked when somebody scrapes. */
 function gauges(registry: Registry, sessions: () => number, servers: () => readonly ServerStatus[]): void {
   const perServer = (name: string, help: string, value: (status: ServerStatus) => number) =>
@@ -165,6 +167,11 @@ function gauges(registry: Registry, sessions: () => number, servers: () => reado
     'sallyport_upstream_connections',
     'Connections or processes of a server.',
     ({ connections }) => connections,
+  );
+  perServer(
+    'sallyport_upstream_breaker_open',
+    '1 where calls are refused at once, 0.5 where one finds out whether that is still needed.',
+    ({ breaker }) => BREAKER[breaker ?? 'closed'],
   );
   perServer('sallyport_upstream_ready', '1 where a server is ready or idle.', ({ state }) =>
     state === 'ready' || state === 'idle' ? 1 : 0,

@@ -13,7 +13,7 @@ import type { JsonObject } from '../gateway/document.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { Observer } from '../gateway/ports.ts';
 import * as names from './conventions.ts';
-import { definitionOf, serverOf } from './target.ts';
+import { definitionOf, serverMeant } from '../gateway/target.ts';
 
 export interface TraceContext {
   readonly traceparent: string;
@@ -87,7 +87,7 @@ function spanName(exchange: Exchange): string {
 const LONGEST_ID = 64;
 
 function attributes(exchange: Exchange, address: TracesDeps['address']): Attributes {
-  const server = serverOf(exchange);
+  const server = serverMeant(exchange);
   const all: Record<string, string | undefined> = {
     [names.METHOD]: exchange.row.method,
     [names.PROTOCOL_VERSION]: exchange.version,

@@ -17,6 +17,7 @@ import type {
 } from '../../gateway/ports.ts';
 import { NOTHING } from './connection.ts';
 import { keyOf } from './key.ts';
+import { serverMeant } from '../../gateway/target.ts';
 import { Server } from './server.ts';
 import type { UpstreamDeps } from './server.ts';
 
@@ -46,7 +47,7 @@ class Pool implements Upstreams {
   }
 
   open(exchange: Exchange, outlet: Outlet, grant: Grant | undefined): Flight {
-    const name = serverOf(exchange);
+    const name = serverMeant(exchange);
     const server = name === undefined ? undefined : this.#servers.get(name);
     if (name !== undefined && server !== undefined) {
       return server.forCall(this.key(name, exchange), exchange).open(exchange, outlet, grant).flight();
@@ -128,19 +129,5 @@ class Pool implements Upstreams {
     return new Server(settings, this.#deps, (key, method, params) => {
       for (const listener of this.#listeners) listener(settings.name, key, method, params);
     });
-  }
-}
-
-function serverOf(exchange: Exchange): string | undefined {
-  const { target } = exchange;
-  switch (target.of) {
-    case 'definition':
-    case 'task':
-      return target.server;
-    case 'servers':
-      return target.servers.length === 1 ? target.servers[0] : undefined;
-    case 'gateway':
-    case 'exchange':
-      return undefined;
   }
 }
