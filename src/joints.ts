@@ -52,7 +52,7 @@ function from(server: string, outlet: Outlet): Outlet {
     event: (message) => outlet.event(tag(message)),
     ask: (message, answered) => outlet.ask(tag(message), answered),
     close: (message) => outlet.close(tag(message)),
-    fail: (reason, detail) => outlet.fail(reason, detail),
+    fail: (...a) => outlet.fail(...a),
   };
 }
 

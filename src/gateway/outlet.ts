@@ -4,16 +4,17 @@
  */
 import type { AuditRecord } from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
-import type { EmbeddedAsk } from './asks.ts';
-import type { Doc } from './document.ts';
+import { askKey, type EmbeddedAsk } from './asks.ts';
+import type { Doc, Edit } from './document.ts';
 import type { Exchange, Message } from './exchange.ts';
 import { keep, type House } from './house.ts';
-import type { Open } from './ledger.ts';
+import { away, latest, type Open } from './ledger.ts';
 import { methodRow, type MethodRow } from './methods.ts';
-import { after, end, finish, quietly, register, rest } from './open-exchange.ts';
+import { after, cancel, end, finish, quietly, register, rest } from './open-exchange.ts';
 import type { Outlet } from './ports.ts';
 import type { Reason } from './reasons.ts';
 import { outcomeRecord, refusalRecord } from './records.ts';
+import { retryHint } from './retry.ts';
 import { asksAgain, goesOn } from './rounds.ts';
 import { Crossing } from './stage.ts';
 import { deny, type Deny } from './verdict.ts';
@@ -23,31 +24,20 @@ export function outletOf(open: Open, house: House): Outlet {
   return {
     event: (message) => event(latest(open), message, house),
     close: (message) => close(latest(open), message, house),
-    fail: (reason, detail) => fail(latest(open), reason, detail, house),
+    fail: (reason, detail, retryAfter) => fail(latest(open), reason, detail, house, retryAfter),
     ask: (message, answered) => ask(latest(open), message, answered, house),
   };
 }
 
-/** The exchange that stands for this one now: the last retry of it. */
-function latest(open: Open): Open {
-  let at = open;
-  while (at.parked?.heir) at = at.parked.heir;
-  return at;
-}
-
-/** Parked, and no retry of it has come yet: nobody is there to be told. */
-function away(open: Open): boolean {
-  return open.parked !== undefined && open.exchange.state !== 'open';
-}
-
 function event(open: Open, message: Message, house: House): void | Promise<void> {
+  if (message.method === 'notifications/cancelled') return takenBack(open, message, house);
   if (!away(open)) return cross(open, open, outward(open, 'event', message), house);
 }
 
 function close(open: Open, message: Message, house: House): void {
   if (away(open)) open.parked!.last = (heir) => close(heir, message, house);
   else if (asksAgain(open.exchange, message))
-    goesOn(open, message, house, { ask, close, fail, outlet: outletOf(open, house) });
+    goesOn(open, message, house, { ask, fail, outlet: outletOf(open, house) });
   else void cross(open, open, outward(open, 'closing', message), house);
 }
 
@@ -115,13 +105,15 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
         () => askStopped(open, verdict, house),
       );
     case 'closing':
+      // What a parked exchange asks may not go out: nobody will ever answer, and the server need not wait.
+      if (crossing.parks) open.flight?.cancel('agent_cancelled');
       return end(open, 'refused', verdict, crossing, house);
   }
 }
 
 /** 2026-07-28: a request that needs what its agent did not declare ends with -32021; elsewhere only the server is told. */
 function askStopped(child: Open, verdict: Deny, house: House): void {
-  const parent = child.exchange.parent && house.ledger.byId(child.exchange.parent.id);
+  const parent = child.asker && latest(child.asker);
   if (parent && verdict.reason === 'capability_missing') {
     void end(parent, 'failed', verdict, undefined, house);
     parent.flight?.cancel('agent_cancelled');
@@ -145,10 +137,11 @@ export function stopRecord(
 }
 
 /** No answer came. */
-function fail(open: Open, reason: Reason, detail: string, house: House): void {
-  if (away(open)) return void (open.parked!.last = (heir) => fail(heir, reason, detail, house));
+function fail(open: Open, reason: Reason, detail: string, house: House, retryAfter?: number): void {
+  if (away(open)) return void (open.parked!.last = (heir) => fail(heir, reason, detail, house, retryAfter));
   if (open.exchange.state !== 'open') return;
-  const failed = (): void | Promise<void> => end(open, 'failed', deny(reason, { detail }), undefined, house);
+  const verdict = deny(reason, { detail, ...retryHint(reason, retryAfter) });
+  const failed = (): void | Promise<void> => end(open, 'failed', verdict, undefined, house);
   if (open.crossing) void queue(open, open.crossing.then(failed), house);
   else void failed();
 }
@@ -161,13 +154,26 @@ function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>
   }
   if (parent.exchange.state !== 'open' && !away(parent))
     return refuseAsk(parent, message, answered, deny('cancelled'), house);
-  const child = register(childExchange(parent.exchange, row, message, house), parent.reply, house);
+  const child = register(childExchange(parent.exchange, row, message, house), parent.reply, house, parent);
   child.answered = once(answered);
   child.grant = parent.grant;
   child.obligations = parent.obligations;
   parent.children.add(child);
   rest(parent, house);
   void cross(parent, child, outward(child, 'opening', message), house);
+}
+
+/** The server wants no answer any more: the ask ends, and an agent that has seen it is told so by the id it knows. */
+function takenBack(open: Open, message: Message, house: House): void | Promise<void> {
+  const id = message.doc.raw(['params', 'requestId']);
+  const child = [...open.children].find(({ exchange }) => exchange.opening.doc.raw(['id']) === id);
+  if (id === undefined || !child) return undefined;
+  const ended = (): void => cancel(child, 'server_cancelled', house);
+  open.parked?.asks.delete(askKey(child));
+  if (open.exchange.era === 'modern') return ended();
+  const edit: Edit = { op: 'replace', path: ['params', 'requestId'], json: child.exchange.requestId! };
+  const told = { ...message, doc: house.codec.edit(message.doc, [edit]) };
+  return after(cross(open, open, outward(open, 'event', told), house), ended);
 }
 
 /** Recorded like everything that is refused, though no exchange came of it. */

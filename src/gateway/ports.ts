@@ -152,6 +152,8 @@ export interface Core {
 export type CancelWhy =
   | 'agent_cancelled'
   | 'agent_gone'
+  /** The server took its own ask back. */
+  | 'server_cancelled'
   | 'deadline_passed'
   | 'session_ended'
   | 'draining'
@@ -174,8 +176,8 @@ export interface Outlet {
    */
   ask(message: Message, answered: (answer: Message | Deny) => void): void;
   close(message: Message): void;
-  /** No answer can come. `detail` is for the operator. */
-  fail(reason: Reason, detail: string): void;
+  /** No answer can come. `detail` is for the operator; `retryAfter`: milliseconds until it is worth trying again, if known. */
+  fail(reason: Reason, detail: string, retryAfter?: number): void;
 }
 
 /** The secret parts of a connection, issued in `credential`, used by the upstream edge, seen by nobody else. */
@@ -219,6 +221,9 @@ export interface ServerStatus {
   readonly connections: number;
   readonly inFlight: number;
   readonly restarts: number;
+  /** `open`: calls are refused at once until `retryAt` (epoch milliseconds); `half-open`: one call finds out. */
+  readonly breaker?: 'closed' | 'open' | 'half-open';
+  readonly retryAt?: number | undefined;
   readonly lastError: string | undefined;
   /** Epoch milliseconds. */
   readonly lastSuccess: number | undefined;
@@ -263,11 +268,14 @@ export class UpstreamFault extends Error {
   readonly reason: Reason;
   /** The JSON-RPC error that the server answered with, when it did answer. */
   readonly answer: { readonly code: number; readonly message: string; readonly data?: Json } | undefined;
-  constructor(reason: Reason, detail: string, answer?: UpstreamFault['answer']) {
+  /** Milliseconds until the server is tried again, where calls are refused without trying. */
+  readonly retryAfter: number | undefined;
+  constructor(reason: Reason, detail: string, answer?: UpstreamFault['answer'], retryAfter?: number) {
     super(detail);
     this.name = 'UpstreamFault';
     this.reason = reason;
     this.answer = answer;
+    this.retryAfter = retryAfter;
   }
 }
 
