@@ -20,6 +20,7 @@ export function resultMessage(method: string, result: readonly Buffer[]): Messag
 export interface Failure {
   readonly reason: Reason;
   readonly detail: string;
+  readonly retryAfter?: number | undefined;
 }
 
 export type Answer =
@@ -30,8 +31,8 @@ export function answered(message: Message): Answer {
   return { ok: true, message };
 }
 
-export function failed(reason: Reason, detail: string): Answer {
-  return { ok: false, failure: { reason, detail } };
+export function failed(reason: Reason, detail: string, retryAfter?: number): Answer {
+  return { ok: false, failure: { reason, detail, retryAfter } };
 }
 
 /** "This method does not exist here" has a status of its own on the modern transport. */
@@ -42,5 +43,5 @@ export function methodUnknown(exchange: Exchange): Answer {
 
 export function tell(outlet: Outlet, answer: Answer): void {
   if (answer.ok) outlet.close(answer.message);
-  else outlet.fail(answer.failure.reason, answer.failure.detail);
+  else outlet.fail(answer.failure.reason, answer.failure.detail, answer.failure.retryAfter);
 }

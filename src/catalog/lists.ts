@@ -52,7 +52,7 @@ export class Lists {
     const { listings, faults } = gathered;
     const [fault] = faults.values();
     if (listings.length === 0 && fault !== undefined)
-      return failed('upstream_unavailable', `${fault.reason}: ${fault.detail}`);
+      return failed('upstream_unavailable', `${fault.reason}: ${fault.detail}`, fault.retryAfter);
     if (faults.size === 0 && listings.length > 0 && !listings.some((listing) => listing.offered))
       return methodUnknown(exchange);
     const judged = listings.map((listing) => this.#deps.permitted(exchange, kind, listing.items));

@@ -5,6 +5,7 @@
 import type { Json } from '../gateway/document.ts';
 import type { DefinitionKind, Endpoint, Exchange, Target } from '../gateway/exchange.ts';
 import type { Clock } from '../gateway/ports.ts';
+import { retryHint } from '../gateway/retry.ts';
 import { deny, type Deny } from '../gateway/verdict.ts';
 import type { Declared } from './definitions.ts';
 import { gather, waitUntil, type Gathered } from './gather.ts';
@@ -199,7 +200,10 @@ function missing(search: Search, gathered: Gathered): Resolution {
   const listed = new Set(gathered.listings.map(({ server }) => server));
   for (const [server, fault] of gathered.faults) {
     if (!listed.has(server))
-      return deny('upstream_unavailable', { detail: `${server}: ${fault.reason}: ${fault.detail}` });
+      return deny('upstream_unavailable', {
+        detail: `${server}: ${fault.reason}: ${fault.detail}`,
+        ...retryHint('upstream_unavailable', fault.retryAfter),
+      });
   }
   return search.unknown();
 }

@@ -20,6 +20,8 @@ export interface Fault {
   readonly reason: Reason;
   /** For the operator. */
   readonly detail: string;
+  /** Milliseconds until the server is tried again, where that is known. */
+  readonly retryAfter?: number | undefined;
 }
 
 /** `fresh: false`: the server could not be asked; this is what it said last. */
@@ -196,6 +198,7 @@ export class View {
 }
 
 export function faultOf(error: unknown): Fault {
-  if (error instanceof UpstreamFault) return { reason: error.reason, detail: error.message };
+  if (error instanceof UpstreamFault)
+    return { reason: error.reason, detail: error.message, retryAfter: error.retryAfter };
   return { reason: 'stage_failed', detail: error instanceof Error ? error.message : String(error) };
 }

@@ -45,7 +45,7 @@ export async function runningStatus(options: FindOptions): Promise<Record<string
 export function statusText({ servers, ...rest }: Record<string, unknown>): string {
   const lines = table(Object.entries(rest).map(([key, value]) => [key, plain(value)]));
   if (!Array.isArray(servers)) return lines;
-  const columns = ['server', 'state', 'era', 'version', 'connections', 'inFlight', 'restarts', 'lastError'];
+  const columns = ['server', 'state', 'era', 'version', 'connections', 'inFlight', 'restarts', 'breaker', 'lastError'];
   const rows = servers.map((server: Record<string, unknown>) => columns.map((column) => plain(server[column])));
   return rows.length === 0 ? `${lines}\n\nno servers are configured` : `${lines}\n\n${table([columns, ...rows])}`;
 }

@@ -11,15 +11,16 @@ import type { Principal } from '../../gateway/principal.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import { Attached } from './attached.ts';
 import { Backoff } from './backoff.ts';
+import type { Breaker } from './breaker.ts';
 import { NOTHING } from './connection.ts';
 import type { Connection, ConnectionEvents, Lease, SessionMemory, Trace } from './connection.ts';
 import type { EraMemory } from './era.ts';
 import type { Gate } from './gate.ts';
 import type { HttpServer } from './http.ts';
 import { Listeners } from './listeners.ts';
-import { answerTo, asFault } from './own.ts';
+import { RefusedFault, answerTo, asFault } from './own.ts';
 import { Passage } from './passage.ts';
-import type { Quay } from './passage.ts';
+import type { Leaving, Quay } from './passage.ts';
 import { scrub, secretsOf } from './scrub.ts';
 import { connect } from './start.ts';
 import { member } from './switchboard.ts';
@@ -29,6 +30,7 @@ export interface ChannelDeps {
   readonly http: HttpServer | undefined;
   readonly era: EraMemory;
   readonly gate: Gate;
+  readonly breaker: Breaker;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: JsonLimits;
@@ -123,10 +125,18 @@ export class Channel implements Quay {
     this.#passages.add(passage);
   }
 
-  left(passage: Passage, well: boolean): void {
+  /** Only processes are expensive enough to start that a caller has to wait for the back-off too. */
+  waits(): number {
+    const { settings, breaker } = this.#deps;
+    const starts = settings.transport.kind === 'stdio' && this.#connection === undefined;
+    const left = starts ? this.#backoff.left() : 0;
+    return left > WORTH_WAITING_MS ? left : breaker.enter();
+  }
+
+  left(passage: Passage, how: Leaving): void {
     this.#passages.delete(passage);
     this.#lastUse = this.#deps.clock.monotonic();
-    if (well) this.lastSuccess = this.#deps.clock.now();
+    this.#heard(how);
     if (this.#superseded.length > 0 && this.#passages.size === 0) this.#endSuperseded();
     if (this.#draining) this.#endIfUnused();
   }
@@ -138,8 +148,28 @@ export class Channel implements Quay {
     return this.#starting;
   }
 
+  #heard(how: Leaving): void {
+    if (how === 'answered') {
+      this.#deps.breaker.succeeded();
+      this.lastSuccess = this.#deps.clock.now();
+    } else if (how === 'unreached') this.#deps.breaker.failed();
+  }
+
+  /** @throws UpstreamFault while calls to this server are refused without trying */
+  #admit(): void {
+    const wait = this.waits();
+    if (wait > 0) throw this.refusal(wait);
+  }
+
+  refusal(wait: number): UpstreamFault {
+    const detail = `${this.lastError ?? 'the server could not be reached'}; tried again in ${Math.ceil(wait / 1000)} s`;
+    return new UpstreamFault('upstream_unavailable', detail, undefined, wait);
+  }
+
   /** @throws UpstreamFault when not connected at `deadline` (epoch milliseconds) */
-  connectedBy(deadline: number): Promise<Connection> {
+  async connectedBy(deadline: number): Promise<Connection> {
+    if (this.#connection !== undefined) return this.#connection;
+    if (this.#starting === undefined) this.#admit();
     const { promise, resolve, reject } = Promise.withResolvers<Connection>();
     const late = new UpstreamFault('upstream_unavailable', 'the server is not ready in time');
     const timer = setTimeout(() => reject(late), Math.max(0, deadline - this.#deps.clock.now()));
@@ -160,14 +190,20 @@ export class Channel implements Quay {
   }
 
   async #request(method: string, params: JsonObject, hop: Hop, deadline: number): Promise<Doc> {
+    if (this.#connection !== undefined) this.#admit();
     const connection = await this.connectedBy(deadline);
     this.#lease.grant = await this.#issued();
     const start = (sink: Parameters<Connection['ask']>[1]) => connection.ask({ method, params, hop }, sink);
     this.#lastUse = this.#deps.clock.monotonic();
     const drop = (call: Parameters<Connection['cancel']>[0]) => connection.cancel(call, 'deadline_passed');
-    const doc = await answerTo(method, start, drop, deadline - this.#deps.clock.now());
-    this.lastSuccess = this.#deps.clock.now();
-    return doc;
+    try {
+      const doc = await answerTo(method, start, drop, deadline - this.#deps.clock.now());
+      this.#heard('answered');
+      return doc;
+    } catch (error) {
+      this.#heard(whatItSays(error));
+      throw error;
+    }
   }
 
   /** A notification of the gateway's own, if anybody is there to hear it. */
@@ -197,7 +233,15 @@ export class Channel implements Quay {
   /** Tells the server what all listeners together want; resolves with what it honours. */
   async relisten(): Promise<ListenFilter> {
     const live = this.#connection;
+    if (live === undefined && this.#starting === undefined) this.#admitListening();
     return this.#listen(live ?? (await this.connected(undefined)));
+  }
+
+  #admitListening(): void {
+    const wait = this.waits();
+    if (wait <= 0) return;
+    if (!this.#ended) this.#retryIn(wait);
+    throw this.refusal(wait);
   }
 
   /** What is in force already, or on its way, is not asked for twice. */
@@ -314,7 +358,7 @@ export class Channel implements Quay {
     this.#connection = connection;
     this.#backoff.began();
     this.#lastUse = this.#deps.clock.monotonic();
-    this.lastSuccess = this.#deps.clock.now();
+    this.#heard('answered');
     this.lastError = undefined;
     if (this.#listeners.size > 0) this.#listen(connection).catch(() => undefined);
     return connection;
@@ -322,8 +366,11 @@ export class Channel implements Quay {
 
   #failed(fault: UpstreamFault, attempt: number): UpstreamFault {
     const detail = scrub(fault.message, this.#secrets());
-    if (attempt === this.#attempt) this.#backOff(detail);
-    return new UpstreamFault(fault.reason, detail, fault.answer);
+    if (attempt === this.#attempt) {
+      this.#heard(fault.reason === 'deadline_passed' ? 'unreached' : whatItSays(fault));
+      this.#backOff(detail);
+    }
+    return new UpstreamFault(fault.reason, detail, fault.answer, fault.retryAfter);
   }
 
   #secrets(): readonly string[] {
@@ -372,17 +419,24 @@ export class Channel implements Quay {
     this.#deps.log.warn({ server: this.#deps.settings.name, detail, delay }, 'connection lost');
     clearTimeout(this.#retryTimer);
     if (this.#ended || this.#listeners.size === 0) return;
-    this.#retryTimer = setTimeout(() => void this.connected(undefined).catch(() => undefined), delay);
+    this.#retryIn(delay);
   }
 
-  /** Only processes are expensive enough to start that a caller has to wait. */
+  /** Somebody listens: the server is tried again without a call, when the breaker lets it. */
+  #retryIn(delay: number): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
+      if (this.#connection !== undefined || this.#ended) return;
+      const wait = this.waits();
+      if (wait > 0) this.#retryIn(wait);
+      else this.connected(undefined).catch(() => undefined);
+    }, delay);
+  }
+
   async #backedOff(): Promise<void> {
     const wait = this.#backoff.left();
     if (this.#deps.settings.transport.kind !== 'stdio' || wait <= 0) return;
-    if (wait > WORTH_WAITING_MS) {
-      const seconds = Math.ceil(wait / 1000);
-      throw new UpstreamFault('upstream_unavailable', `${this.lastError ?? 'crashed'}; tried again in ${seconds} s`);
-    }
+    if (wait > WORTH_WAITING_MS) throw this.refusal(wait);
     const { promise, resolve } = Promise.withResolvers<void>();
     setTimeout(resolve, wait);
     await promise;
@@ -422,4 +476,13 @@ export class Channel implements Quay {
     this.#deps.news(this.key, message.method, member(message.doc.value, 'params'));
     this.#listeners.hear(message, this.#deps.limits);
   }
+}
+
+/** A server that answers with an error or a status is there; 503 says that it is not. Secrets that are missing say nothing of it. */
+function whatItSays(error: unknown): Leaving {
+  const fault = asFault(error);
+  const status = fault instanceof RefusedFault ? fault.status : undefined;
+  if (fault.answer !== undefined || (status !== undefined && status !== 503)) return 'answered';
+  if (fault.reason === 'deadline_passed') return 'neither';
+  return fault.reason === 'upstream_unavailable' && fault.retryAfter === undefined ? 'unreached' : 'neither';
 }

@@ -2,7 +2,6 @@
 import type { Doc } from '../../gateway/document.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { Message } from '../../gateway/exchange.ts';
-import type { Outlet } from '../../gateway/ports.ts';
 import type { Reason } from '../../gateway/reasons.ts';
 import { deny } from '../../gateway/verdict.ts';
 import { member, text } from './switchboard.ts';
@@ -70,11 +69,12 @@ export function asFault(error: unknown): UpstreamFault {
 }
 
 /** Hands what an outlet would get to another one, but for the closing. */
-export function closingSeen(outlet: Outlet, seen: (message: Message) => void): Sink {
+export function closingSeen(outlet: Sink, seen: (message: Message) => void): Sink {
   return {
     event: (message) => outlet.event(message),
     ask: (message, answered) => outlet.ask(message, answered),
-    fail: (reason, detail) => outlet.fail(reason, detail),
+    refused: (status) => outlet.refused?.(status),
+    fail: (...a) => outlet.fail(...a),
     close: (message) => {
       seen(message);
       outlet.close(message);

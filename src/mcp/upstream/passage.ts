@@ -1,6 +1,6 @@
 /** One exchange on its way through a connection: from the queue to its last message. */
 import type { Exchange, Message } from '../../gateway/exchange.ts';
-import type { CancelWhy, Flight, Grant, Outlet, ServerSettings } from '../../gateway/ports.ts';
+import type { CancelWhy, Flight, Grant, Outlet, ServerSettings, UpstreamFault } from '../../gateway/ports.ts';
 import type { Reason } from '../../gateway/reasons.ts';
 import { deny } from '../../gateway/verdict.ts';
 import type { Deny } from '../../gateway/verdict.ts';
@@ -15,10 +15,16 @@ export interface Quay {
   /** The live connection, if there is one. */
   readonly connection: Connection | undefined;
   connected(grant: Grant | undefined): Promise<Connection>;
+  /** Milliseconds until the server is tried again; 0: go on. */
+  waits(): number;
+  /** What is said of a server that is not tried. */
+  refusal(wait: number): UpstreamFault;
   arrived(passage: Passage): void;
-  /** `well`: the server answered. */
-  left(passage: Passage, well: boolean): void;
+  left(passage: Passage, how: Leaving): void;
 }
+
+/** `answered`: the server was there. `unreached`: no request could be brought to it. `neither`: this says nothing of it. */
+export type Leaving = 'answered' | 'unreached' | 'neither';
 
 type State = 'queued' | 'begun' | 'over';
 
@@ -32,6 +38,8 @@ export class Passage implements Sink, Waiting {
   #state: State = 'queued';
   #connection: Connection | undefined;
   #call: Call | undefined;
+  #status: number | undefined;
+  #sending = false;
 
   constructor(quay: Quay, exchange: Exchange, outlet: Outlet, grant: Grant | undefined) {
     this.#quay = quay;
@@ -49,13 +57,15 @@ export class Passage implements Sink, Waiting {
 
   begin(): void {
     this.#state = 'begun';
+    const wait = this.#quay.waits();
+    if (wait > 0) return this.fail('upstream_unavailable', this.#quay.refusal(wait).message, wait);
     const { connection } = this.#quay;
     if (connection !== undefined) return this.#send(connection);
     this.#quay.connected(this.#grant).then(
       (opened) => this.#send(opened),
       (error: unknown) => {
-        const { reason, message } = asFault(error);
-        this.fail(reason === 'credential_unavailable' ? reason : 'upstream_unavailable', message);
+        const { reason, message, retryAfter } = asFault(error);
+        this.fail(reason === 'credential_unavailable' ? reason : 'upstream_unavailable', message, retryAfter);
       },
     );
   }
@@ -78,11 +88,23 @@ export class Passage implements Sink, Waiting {
   }
 
   close(message: Message): void {
-    if (this.#finish(true)) this.#outlet.close(message);
+    if (this.#finish('answered')) this.#outlet.close(message);
   }
 
-  fail(reason: Reason, detail: string): void {
-    if (this.#finish(false)) this.#outlet.fail(reason, scrub(detail, secretsOf(this.#quay.settings, this.#grant)));
+  refused(status: number): void {
+    this.#status = status;
+  }
+
+  fail(reason: Reason, detail: string, retryAfter?: number): void {
+    if (!this.#finish(this.#how(reason))) return;
+    this.#outlet.fail(reason, scrub(detail, secretsOf(this.#quay.settings, this.#grant)), retryAfter);
+  }
+
+  /** Only what went out counts: the channel itself counts connections that cannot be opened. */
+  #how(reason: Reason): Leaving {
+    if (!this.#sending) return 'neither';
+    if (this.#status !== undefined && this.#status !== 503) return 'answered';
+    return reason === 'upstream_unavailable' ? 'unreached' : 'neither';
   }
 
   /** The connection ends under it. */
@@ -91,7 +113,7 @@ export class Passage implements Sink, Waiting {
   }
 
   #cancel(why: CancelWhy): void {
-    if (!this.#finish(true)) return;
+    if (!this.#finish('neither')) return;
     if (this.#call !== undefined) this.#connection?.cancel(this.#call, why);
   }
 
@@ -102,6 +124,7 @@ export class Passage implements Sink, Waiting {
   #send(connection: Connection): void {
     if (this.#state === 'over') return;
     this.#connection = connection;
+    this.#sending = true;
     try {
       if (this.#exchange.row.wire === 'notification') this.#sendOff(connection);
       else this.#call = connection.send(this.#exchange, this, this.#grant);
@@ -113,15 +136,15 @@ export class Passage implements Sink, Waiting {
   /** Nobody answers a notification. */
   #sendOff(connection: Connection): void {
     connection.tell(this.#exchange.opening, this.#grant);
-    this.#finish(true);
+    this.#finish('neither');
   }
 
-  #finish(well: boolean): boolean {
+  #finish(how: Leaving): boolean {
     if (this.#state === 'over') return false;
     const { gate } = this.#quay;
     const begun = this.#state === 'begun';
     this.#state = 'over';
-    this.#quay.left(this, well);
+    this.#quay.left(this, how);
     if (begun) gate.leave();
     else gate.withdraw(this);
     return true;

@@ -4,6 +4,7 @@ import type { Clock, Grant, Hop, Log, ServerSettings, ServerState, ServerStatus 
 import type { Principal } from '../../gateway/principal.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import type { Attached } from './attached.ts';
+import { Breaker } from './breaker.ts';
 import { Channel } from './channel.ts';
 import type { Trace } from './connection.ts';
 import { EraMemory } from './era.ts';
@@ -38,6 +39,7 @@ export class Server {
   readonly #http: HttpServer | undefined;
   readonly #era: EraMemory;
   readonly #gate: Gate;
+  readonly #breaker: Breaker;
   readonly #channels = new Map<string, Channel>();
   readonly #ending = new Set<Promise<void>>();
   readonly #drained = Promise.withResolvers<void>();
@@ -52,6 +54,7 @@ export class Server {
     this.#http = transport.kind === 'http' ? new HttpServer(transport, deps.limits.bytes) : undefined;
     this.#era = new EraMemory(deps.clock);
     this.#gate = new Gate(settings.concurrency);
+    this.#breaker = new Breaker(deps.clock);
   }
 
   /**
@@ -144,6 +147,8 @@ export class Server {
       connections: channels.filter(({ connection }) => connection !== undefined).length,
       inFlight: channels.reduce((sum, { inFlight }) => sum + inFlight, 0),
       restarts: channels.reduce((sum, { restarts }) => sum + restarts, 0),
+      breaker: this.#breaker.state,
+      retryAt: this.#breaker.retryAt,
       lastError: channels.find(({ lastError }) => lastError !== undefined)?.lastError,
       lastSuccess: Math.max(0, ...successes) || undefined,
     };
@@ -168,6 +173,7 @@ export class Server {
         http: this.#http,
         era: this.#era,
         gate: this.#gate,
+        breaker: this.#breaker,
         clock,
         log,
         limits,
