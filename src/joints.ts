@@ -82,6 +82,7 @@ export function permitted(house: () => House) {
     kind: DefinitionKind,
     definitions: readonly Definition[],
   ): boolean[] | Promise<boolean[]> => {
+    const { runs, clock } = house();
     const { policy, risk } = house().parts;
     const action = methodRow('agent', ACTIONS[kind])?.action ?? '';
     const score = risk.score(exchange);
@@ -92,6 +93,10 @@ export function permitted(house: () => House) {
         resource: resourceOf(exchange, definition),
         params: undefined,
         facts: {},
+        labels: runs.labels(exchange.run),
+        method: ACTIONS[kind],
+        at: clock.now(),
+        peer: exchange.peer,
         run: exchange.run,
         risk: score,
       }),

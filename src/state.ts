@@ -25,17 +25,19 @@ const REFRESH = 60 * 60_000;
 export async function openState(config: Config, log: Log): Promise<State> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   chmodSync(config.data, 0o700);
-  const early: Omit<PartDeps, 'keyring'> = {
+  const early: Omit<PartDeps, 'keyring' | 'store'> = {
     clock,
     log,
     data: config.data,
     gateway: GATEWAY,
     servers: config.servers.map(({ name }) => name),
+    tenant: config.tenant,
   };
   if (!config.store) throw new Error('a gateway needs a store: name one with `store: { use: embedded }`');
   const part = (await config.store.component.create(config.store.config, {
     ...early,
     keyring: NO_KEYRING,
+    store: NO_STORE,
   })) as StorePart;
   const keys = keysIn(part.store, config.tenant);
   const keyring = await openKeyring(keys, clock);
@@ -44,7 +46,7 @@ export async function openState(config: Config, log: Log): Promise<State> {
     stopWatching();
     await part.close?.();
   };
-  return { store: part.store, keyring, deps: { ...early, keyring }, close };
+  return { store: part.store, keyring, deps: { ...early, keyring, store: part.store }, close };
 }
 
 /** The store holds the ring, so it cannot use it. */
@@ -54,8 +56,13 @@ const NO_KEYRING: Keyring = {
   refresh: () => fail(),
 };
 
+/** A store part makes it. */
+const NO_STORE = new Proxy({} as Store, { get: () => fail() });
+
 function fail(): never {
-  throw new Error('a store part cannot use the key ring: the ring is kept in it');
+  throw new Error(
+    'a store part can use neither the store nor the key ring: it makes the one, and the other is kept in it',
+  );
 }
 
 function refreshed(keyring: Keyring, watch: (onChange: () => void) => () => void, log: Log): () => void {

@@ -53,6 +53,10 @@ async function permits(action: string, principal: Principal, house: House): Prom
     resource,
     params: undefined,
     facts: {},
+    labels: [],
+    method: action,
+    at: house.clock.now(),
+    peer: 'socket',
     run: `principal:${principal.key}`,
     risk: 0,
   };

@@ -19,6 +19,7 @@ export interface RouteSources {
 /** For every listener of agents. They tell states and counts, no names of agents and no contents. */
 export function probeRoutes({ house, parts }: RouteSources): Record<string, Route> {
   return {
+    ...documents(house),
     '/livez': (request, response) => read(request, response, () => json(response, 200, livez().body)),
     '/readyz': (request, response) =>
       read(request, response, () => {
@@ -26,6 +27,20 @@ export function probeRoutes({ house, parts }: RouteSources): Record<string, Rout
         json(response, status, body);
       }),
   };
+}
+
+/** What identity parts tell everybody (RFC 9728), and nothing else under `.well-known`. */
+function documents(house: House): Record<string, Route> {
+  const all = house.parts.identity.flatMap((part) => Object.entries(part.documents?.() ?? {}));
+  return Object.fromEntries(
+    all.map(([path, body]) => [
+      path,
+      (request, response) => {
+        response.setHeader('access-control-allow-origin', '*');
+        read(request, response, () => json(response, 200, body));
+      },
+    ]),
+  );
 }
 
 export function metricsRoute({ metrics }: RouteSources): Record<string, Route> {

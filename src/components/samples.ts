@@ -1,4 +1,5 @@
 /** Whole and valid things to hand to a part in a test; `more` replaces what the test is about. */
+import type { Store } from './store/store.ts';
 import type { Doc, Json, JsonObject, Path, Span } from '../gateway/document.ts';
 import type { Exchange, Message } from '../gateway/exchange.ts';
 import { methodRow } from '../gateway/methods.ts';
@@ -128,6 +129,10 @@ export function sampleQuestion(more: Partial<Question> = {}): Question {
     resource: { endpoint: { kind: 'joint' }, server: 'files', kind: 'tool', name: 'read', definition: undefined },
     params: { name: 'read', arguments: {} },
     facts: {},
+    labels: [],
+    method: 'tools/call',
+    at: 1_700_000_000_000,
+    peer: '127.0.0.1',
     run: 'sample-run',
     risk: 0,
     ...more,
@@ -188,12 +193,14 @@ const silent: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 export function sampleDeps(data: string, more: Partial<PartDeps> = {}): PartDeps {
   const clock: Clock = manualClock();
   const absent = (): never => {
-    throw new Error('sampleDeps has no key ring: give one if the part seals tokens');
+    throw new Error('sampleDeps has neither key ring nor store: give them if the part uses them');
   };
   return {
     clock,
     log: silent,
     keyring: { seal: absent, open: absent, refresh: absent },
+    store: new Proxy({} as Store, { get: absent }),
+    tenant: 'default',
     data,
     gateway: { name: 'sallyport', version: '0.0.0' },
     servers: ['files'],

@@ -5,7 +5,7 @@
  */
 import { newId } from '../lib/ids.ts';
 import { isObject, type Json } from './document.ts';
-import type { Message } from './exchange.ts';
+import type { Exchange, Message } from './exchange.ts';
 import { methodRow, type MethodRow } from './methods.ts';
 import type { Clock } from './ports.ts';
 
@@ -34,6 +34,11 @@ function inputRequests(value: Json): { [key: string]: Json } {
   const result = isObject(value) ? value['result'] : undefined;
   const requests = isObject(result) && result['resultType'] === 'input_required' ? result['inputRequests'] : undefined;
   return isObject(requests) ? requests : {};
+}
+
+/** The key of an ask that the gateway itself puts into `inputRequests`. */
+export function askKey({ exchange }: { readonly exchange: Exchange }): string {
+  return `ask-${exchange.requestId}`;
 }
 
 /** Which of the asks that a retry continues it answers: key → child exchange. */

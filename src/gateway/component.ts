@@ -3,6 +3,7 @@
  * `create` must give. Life: configuration checked → create → used → health asked → close.
  */
 import type { ZodType } from 'zod';
+import type { Store } from '../components/store/store.ts';
 import type { Clock, Log } from './ports.ts';
 import type { Keyring } from './keyring.ts';
 
@@ -21,6 +22,9 @@ export interface PartDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly keyring: Keyring;
+  /** What must outlive the process, or be shared by replicas. Every call names the tenant first. */
+  readonly store: Store;
+  readonly tenant: string;
   /** The gateway's own folder, mode 0700. */
   readonly data: string;
   readonly gateway: { readonly name: string; readonly version: string };

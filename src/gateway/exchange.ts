@@ -66,6 +66,8 @@ export interface Exchange {
   readonly row: MethodRow;
   readonly principal: Principal;
   readonly endpoint: Endpoint;
+  /** Where the caller's connection comes from: an IP address, or `socket`. */
+  readonly peer?: string;
   /** The hop toward the agent. */
   readonly era: Era;
   readonly version: string;

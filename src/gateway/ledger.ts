@@ -17,10 +17,14 @@ export interface Open {
   readonly ended: (() => void)[];
   flight: Flight | undefined;
   grant: Grant | undefined;
+  /** Asks: the exchange below which the server asked. */
+  readonly asker: Open | undefined;
   /** A modern agent was asked by ending its request (park.ts); the server still waits. */
   parked: Parked | undefined;
   /** How often a modern server has asked again (rounds.ts). */
   rounds: number;
+  /** The attempt that a modern server works on now, after it asked. */
+  round: Exchange | undefined;
   /** Asks: who waits for the agent's answer. */
   answered: Parameters<Outlet['ask']>[1] | undefined;
   /** Outward messages cross one after the other; this is the last one still crossing. */
@@ -36,6 +40,18 @@ export interface Open {
   attempted: boolean;
   /** Whether an outcome record was handed to audit: then none follows. */
   concluded: boolean;
+}
+
+/** The exchange that stands for this one now: the last retry of it. */
+export function latest(open: Open): Open {
+  let at = open;
+  while (at.parked?.heir) at = at.parked.heir;
+  return at;
+}
+
+/** Asked by the end of its request, and no retry has come yet: nobody is there to be told. */
+export function away(open: Open): boolean {
+  return open.parked?.asked === true;
 }
 
 export class Ledger {

@@ -2,7 +2,7 @@
 import { newId } from '../lib/ids.ts';
 import type { Exchange } from './exchange.ts';
 import { epochOf, keep, type House } from './house.ts';
-import type { Open } from './ledger.ts';
+import { latest, type Open } from './ledger.ts';
 import type { MethodRow } from './methods.ts';
 import type { CancelWhy, OutcomeStatus, Reply } from './ports.ts';
 import type { Reason } from './reasons.ts';
@@ -22,6 +22,7 @@ export function newExchange(crossing: Crossing, row: MethodRow, house: House, re
     row,
     principal,
     endpoint: arrival.endpoint ?? { kind: 'joint' },
+    peer: arrival.peer.address,
     era: reading.era,
     version: session?.version ?? reading.version,
     requestId: reading.requestId,
@@ -47,7 +48,7 @@ function listens(row: MethodRow): boolean {
 }
 
 /** From here on it is found by its ids, cancelled by its agent, and ended by its deadline. */
-export function register(exchange: Exchange, reply: Reply, house: House): Open {
+export function register(exchange: Exchange, reply: Reply, house: House, asker?: Open): Open {
   const open: Open = {
     exchange,
     reply,
@@ -56,6 +57,7 @@ export function register(exchange: Exchange, reply: Reply, house: House): Open {
     flight: undefined,
     grant: undefined,
     answered: undefined,
+    asker,
     crossing: undefined,
     timer: undefined,
     ends: Infinity,
@@ -65,6 +67,7 @@ export function register(exchange: Exchange, reply: Reply, house: House): Open {
     concluded: false,
     parked: undefined,
     rounds: 0,
+    round: undefined,
   };
   house.ledger.add(open);
   house.observer.opened(exchange);
@@ -159,8 +162,7 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
   for (const done of open.ended.splice(0)) done();
   if (!house.parked.has(open.exchange.id)) for (const child of open.children) cancel(child, 'session_ended', house);
   house.observer.closed(open.exchange, status, reason);
-  const parent = open.exchange.parent && house.ledger.byId(open.exchange.parent.id);
-  if (parent) childEnded(parent, open, house);
+  if (open.asker) childEnded(latest(open.asker), open, house);
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Outlet } from './ports.ts';
 import type { Reason } from './reasons.ts';
 import { outcomeRecord, refusalRecord } from './records.ts';
 import { retryHint } from './retry.ts';
-import { asksAgain, goesOn } from './rounds.ts';
+import { asksAgain, goesOn, roundOver } from './rounds.ts';
 import { Crossing } from './stage.ts';
 import { deny, type Deny } from './verdict.ts';
 import { walk, type Stop } from './walk.ts';
@@ -35,9 +35,9 @@ function event(open: Open, message: Message, house: House): void | Promise<void>
 }
 
 function close(open: Open, message: Message, house: House): void {
-  if (away(open)) open.parked!.last = (heir) => close(heir, message, house);
-  else if (asksAgain(open.exchange, message))
-    goesOn(open, message, house, { ask, fail, outlet: outletOf(open, house) });
+  if (away(open)) return void (open.parked!.last = (heir) => close(heir, message, house));
+  roundOver(open, message.payload === 'error' ? 'error' : 'result', house);
+  if (asksAgain(open.exchange, message)) goesOn(open, message, house, { ask, fail, outlet: outletOf(open, house) });
   else void cross(open, open, outward(open, 'closing', message), house);
 }
 
@@ -115,7 +115,9 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
 function askStopped(child: Open, verdict: Deny, house: House): void {
   const parent = child.asker && latest(child.asker);
   if (parent && verdict.reason === 'capability_missing') {
-    void end(parent, 'failed', verdict, undefined, house);
+    const failed = (one: Open): void => void end(one, 'failed', verdict, undefined, house);
+    if (away(parent)) parent.parked!.last = failed;
+    else failed(parent);
     parent.flight?.cancel('agent_cancelled');
   }
   child.answered?.(verdict);
@@ -139,6 +141,7 @@ export function stopRecord(
 /** No answer came. */
 function fail(open: Open, reason: Reason, detail: string, house: House, retryAfter?: number): void {
   if (away(open)) return void (open.parked!.last = (heir) => fail(heir, reason, detail, house, retryAfter));
+  roundOver(open, 'failed', house);
   if (open.exchange.state !== 'open') return;
   const verdict = deny(reason, { detail, ...retryHint(reason, retryAfter) });
   const failed = (): void | Promise<void> => end(open, 'failed', verdict, undefined, house);
@@ -163,11 +166,17 @@ function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>
   void cross(parent, child, outward(child, 'opening', message), house);
 }
 
+/** Its id is the server's own: on the agent's hop it could name an ask of somebody else. */
+const NOT_ASKED: Stop = {
+  stage: 'match',
+  verdict: deny('unsolicited', { detail: 'no ask of this exchange is meant' }),
+};
+
 /** The server wants no answer any more: the ask ends, and an agent that has seen it is told so by the id it knows. */
 function takenBack(open: Open, message: Message, house: House): void | Promise<void> {
   const id = message.doc.raw(['params', 'requestId']);
   const child = [...open.children].find(({ exchange }) => exchange.opening.doc.raw(['id']) === id);
-  if (id === undefined || !child) return undefined;
+  if (id === undefined || !child) return settle(open, outward(open, 'event', message), NOT_ASKED, house);
   const ended = (): void => cancel(child, 'server_cancelled', house);
   open.parked?.asks.delete(askKey(child));
   if (open.exchange.era === 'modern') return ended();

@@ -3,10 +3,11 @@
  * `input_required` (basic/patterns/mrtr). So the server's call is parked: it goes on waiting, and the retry of the same
  * principal, with the same params, takes it over. A parked call lives in this process: after a restart the retry is told so.
  */
+import { askKey } from './asks.ts';
 import { isObject, type Json } from './document.ts';
 import type { Message } from './exchange.ts';
 import type { House } from './house.ts';
-import type { Open } from './ledger.ts';
+import { latest, type Open } from './ledger.ts';
 import { cancel, finish } from './open-exchange.ts';
 import { closeWithAsks } from './outlet.ts';
 import type { CancelWhy } from './ports.ts';
@@ -15,6 +16,8 @@ import type { Crossing } from './stage.ts';
 export interface Parked {
   /** What the server waits for: key in `inputRequests` → ask. */
   readonly asks: Map<string, { readonly child: Open; readonly message: Message }>;
+  /** The closing that asks is on its way, or out: what the server says now is for the retry. */
+  asked: boolean;
   /** The retry that continues it. */
   heir: Open | undefined;
   /** The server's last word, when it came while no agent waited. */
@@ -25,34 +28,54 @@ export interface Parked {
 /** Servers that ask several things at once do so within the same moment; the agent is then asked once. */
 const GATHER = 5;
 
+/** Parked calls of one principal; each holds a call at a server. Above it the oldest is given up. */
+const MOST = 64;
+
 /** The ask has crossed and is recorded: it waits until the agent's request ends with it. */
 export function park(child: Open, message: Message, house: House): void {
-  const parent = parentOf(child, house);
-  if (!parent) return cancel(child, 'agent_gone', house);
-  const parked = (parent.parked ??= { asks: new Map(), heir: undefined, last: undefined, timer: undefined });
-  parked.asks.set(`ask-${child.exchange.requestId}`, { child, message });
-  if (parent.exchange.state === 'open') askSoon(parent, parked, house);
+  const parent = child.asker && latest(child.asker);
+  if (!parent || !reachable(parent, house)) return cancel(child, house.draining ? 'draining' : 'agent_gone', house);
+  parent.parked ??= unasked();
+  parent.parked.asks.set(askKey(child), { child, message });
+  askSoon(parent, parent.parked, house);
 }
 
-function parentOf({ exchange }: Open, house: House): Open | undefined {
-  const { parent } = exchange;
-  if (!parent) return undefined;
-  return house.ledger.byId(parent.id) ?? house.parked.get(parent.id);
+function unasked(): Parked {
+  return { asks: new Map(), asked: false, heir: undefined, last: undefined, timer: undefined };
+}
+
+/** A gateway that stops will not be there for the retry. */
+function reachable({ exchange }: Open, house: House): boolean {
+  return !house.draining && (exchange.state === 'open' || house.parked.has(exchange.id));
 }
 
 function askSoon(open: Open, parked: Parked, house: House): void {
+  if (parked.asked) return;
   parked.timer ??= setTimeout(() => {
     parked.timer = undefined;
-    if (open.exchange.state === 'open') endWithAsks(open, parked, house);
+    if (open.exchange.state === 'open' && parked.asks.size > 0) endWithAsks(open, parked, house);
   }, GATHER);
 }
 
 function endWithAsks(open: Open, parked: Parked, house: House): void {
-  house.parked.set(open.exchange.id, open);
+  parked.asked = true;
   const asks = [...parked.asks].map(([key, { child }]) => ({ key, id: child.exchange.id, row: child.exchange.row }));
   closeWithAsks(open, inputRequired(open.exchange.row.method, parked, house), asks, house);
+}
+
+/** The closing that asks is being let out: from here on its retry may come, until the asks' own deadline. */
+export function wait(open: Open, house: House): void {
+  const { parked } = open;
+  if (!parked) throw new Error('an exchange that asked nothing cannot wait for answers');
+  makeRoom(open.exchange.principal.key, house);
+  house.parked.set(open.exchange.id, open);
   parked.timer = setTimeout(() => abandon(open, 'deadline_passed', house), house.settings.askDeadline);
   parked.timer.unref();
+}
+
+function makeRoom(principal: string, house: House): void {
+  const theirs = [...house.parked.values()].filter(({ exchange }) => exchange.principal.key === principal);
+  for (const oldest of theirs.slice(0, Math.max(0, theirs.length - MOST + 1))) abandon(oldest, 'agent_gone', house);
 }
 
 function inputRequired(method: string, { asks }: Parked, house: House): Message {
@@ -71,18 +94,21 @@ function inputRequired(method: string, { asks }: Parked, house: House): Message 
 
 /** The retry takes the server's call over: its answers go to the asks, and what comes next comes to it. */
 export function takeOver(heir: Open, before: Open, crossing: Crossing, house: House): void {
-  const parked = before.parked;
+  const { parked } = before;
   if (!parked) throw new Error('the exchange that is continued was not parked');
   clearTimeout(parked.timer);
   house.parked.delete(before.exchange.id);
   parked.heir = heir;
   heir.flight = before.flight;
+  // What the server was given for this call is what must not come back.
+  heir.grant = before.grant;
+  for (const child of before.children) heir.children.add(child);
+  before.children.clear();
   const left = answer(parked, responsesOf(crossing), house);
-  for (const [, { child }] of left) heir.children.add(child);
-  if (left.size > 0) {
-    heir.parked = { asks: left, heir: undefined, last: parked.last, timer: undefined };
-    askSoon(heir, heir.parked, house);
-  } else parked.last?.(heir);
+  if (parked.last) return parked.last(heir);
+  if (left.size === 0) return;
+  heir.parked = { ...unasked(), asks: left };
+  askSoon(heir, heir.parked, house);
 }
 
 /** Gives the agent's answers to the server; what it did not answer is left, to be asked again (mrtr, "missing responses"). */
@@ -96,11 +122,11 @@ function answer({ asks }: Parked, responses: ReadonlyMap<string, string>, house:
   return left;
 }
 
+/** Its outcome is on record with the retry (keep). */
 function answered(child: Open, response: string, house: House): void {
   const { row } = child.exchange;
   const doc = house.codec.read(`{"jsonrpc":"2.0","id":0,"result":${response}}`);
   child.answered?.({ kind: 'closing', method: row.method, doc, payload: 'result' });
-  child.concluded = true;
   finish(child, house, 'result', undefined);
 }
 

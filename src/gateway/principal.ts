@@ -1,3 +1,5 @@
+import type { JsonObject } from './document.ts';
+
 /** One link of a delegation: somebody who acts for the one before (RFC 8693 `act`). */
 export interface Actor {
   readonly issuer: string;
@@ -20,6 +22,10 @@ export interface Principal {
   readonly groups: readonly string[];
   readonly chain: readonly Actor[];
   readonly proof: { readonly use: string; readonly strength: Strength };
+  /** OAuth scopes that the proof carries. */
+  readonly scopes?: readonly string[];
+  /** Further verified facts of the proof that policies may read: claims, SPIFFE id, key name. Never the proof itself. */
+  readonly claims?: JsonObject;
   /** Epoch milliseconds at which the proof ends. */
   readonly expires: number | undefined;
 }

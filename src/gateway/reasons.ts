@@ -63,6 +63,7 @@ export const REASONS = {
   not_permitted:           { status: 200, code: 403,    tell: 'Not permitted.', remedy: 'No rule permits this; see `sallyport explain`.' },
   forbidden:               { status: 200, code: 403,    tell: 'Forbidden by policy.', remedy: 'The rules named in the record forbid this.' },
   approval_unavailable:    { status: 200, code: 403,    tell: 'This call needs approval, and nobody can give it here.', remedy: 'Configure `approve`.' },
+  insufficient_scope:      { status: 403, code: 403,    tell: 'The access token does not carry the scopes that this needs.', remedy: 'The agent can ask its authorization server for more; the challenge names the scopes.' },
   // credential, keep, forward
   credential_unavailable:  { status: 200, code: 403,    tell: 'The credential for this server is not available.', remedy: 'Check the reference named in the record.' },
   record_unavailable:      { status: 200, code: -32603, tell: 'The call cannot be recorded, so it was not made.', remedy: 'Check disk space and rights of the audit directory.' },

@@ -2,7 +2,6 @@
 import { hash } from 'node:crypto';
 import type { AuditRecord, RecordBody, RecordPrincipal, RecordVerdict } from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
-import { answeredAsks } from './asks.ts';
 import { isObject, type Json, type Path } from './document.ts';
 import type { Endpoint, Exchange, Message } from './exchange.ts';
 import type { House } from './house.ts';
@@ -93,9 +92,13 @@ export function askRecords(crossing: Crossing, house: House): AuditRecord[] {
   }));
 }
 
-/** An outcome for each ask that a retry answers. */
-export function answerRecords({ message, exchange, asked }: Crossing, house: House): AuditRecord[] {
-  return answeredAsks(message, asked).map(({ key, id }) => ({
+/** The outcome of an ask that a retry answers. */
+export function answerRecord(
+  { message, exchange }: Crossing,
+  { key, id }: { readonly key: string; readonly id: string },
+  house: House,
+): AuditRecord {
+  return {
     ...base(house),
     type: 'outcome',
     exchange: id,
@@ -106,7 +109,7 @@ export function answerRecords({ message, exchange, asked }: Crossing, house: Hou
     findings: [],
     labels: [],
     milliseconds: 0,
-  }));
+  };
 }
 
 export function refusalRecord(crossing: Crossing, stop: Stop, verdict: Deny, house: House): AuditRecord {

@@ -60,12 +60,13 @@ export function resumeRetry(
 async function once(crossing: Crossing, claims: Claims, house: House): Promise<string | Verdict> {
   const exchange = String(claims['exchange']);
   crossing.asked = claims['asks'] as Record<string, string>;
-  if (claims['parks'] === true) {
-    crossing.continues = house.parked.get(exchange);
-    if (!crossing.continues) return deny('retry_lost');
-  }
+  const parks = claims['parks'] === true;
+  if (parks && !house.parked.has(exchange)) return deny('retry_lost');
   if (!(await house.consume(`retry:${exchange}`, claims.expires)))
     return deny('retry_mismatch', { detail: 'requestState was used before' });
+  // Not before it is certain that this retry is the one: a refused retry gives up the call that it continues.
+  crossing.continues = house.parked.get(exchange);
+  if (parks && !crossing.continues) return deny('retry_lost');
   const state = claims['state'];
   const edit: Edit =
     typeof state === 'string'
@@ -82,7 +83,14 @@ const ADDED = new Set(['_meta', 'inputResponses', 'requestState']);
 function binding(principal: Principal, endpoint: string, row: MethodRow, opening: Message): readonly string[] {
   const params = member(opening.doc.value, 'params');
   const asked = Object.entries(isObject(params) ? params : {}).filter(([name]) => !ADDED.has(name));
-  return [principal.key, endpoint, row.method, canonicalDigest(Object.fromEntries(asked))];
+  const exact = asked.map(([name, value]): [string, Json] => [name, exactly(opening, name, value)]);
+  return [principal.key, endpoint, row.method, canonicalDigest(Object.fromEntries(exact))];
+}
+
+/** The tree rounds integers that no double holds: two such calls would have one digest, so their texts are compared. */
+function exactly({ doc }: Message, name: string, value: Json): Json {
+  const text = doc.raw(['params', name]) ?? '';
+  return /[0-9]{16}/.test(text) ? text : value;
 }
 
 function member(value: Json, name: string): Json | undefined {

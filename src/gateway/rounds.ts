@@ -9,9 +9,10 @@ import type { Exchange, Message } from './exchange.ts';
 import { keep, type House } from './house.ts';
 import type { Open } from './ledger.ts';
 import { methodRow } from './methods.ts';
-import type { Outlet } from './ports.ts';
+import { quietly } from './open-exchange.ts';
+import type { OutcomeStatus, Outlet } from './ports.ts';
 import type { Reason } from './reasons.ts';
-import { roundRecord } from './records.ts';
+import { outcomeRecord, roundRecord } from './records.ts';
 import type { Deny } from './verdict.ts';
 
 const ROUNDS = 10;
@@ -20,7 +21,6 @@ const ROUNDS = 10;
 export interface Ways {
   readonly outlet: Outlet;
   ask(open: Open, message: Message, answered: (answer: Message | Deny) => void, house: House): void;
-  close(open: Open, message: Message, house: House): void;
   fail(open: Open, reason: Reason, detail: string, house: House): void;
 }
 
@@ -89,10 +89,14 @@ function again(open: Open, asked: Message, answers: ReadonlyMap<string, string>,
     ...exchange,
     id: newId(house.clock),
     parent: exchange,
+    opened: house.clock.now(),
     opening: retried(exchange, asked, answers, house),
   };
   const send = (): void => {
-    if (exchange.state === 'open') open.flight = house.upstreams.open(round, ways.outlet, open.grant);
+    open.round = round;
+    if (exchange.state !== 'open') return roundOver(open, 'cancelled', house);
+    open.ended.push(() => roundOver(open, 'cancelled', house));
+    open.flight = house.upstreams.open(round, ways.outlet, open.grant);
   };
   // Law 5: no call goes upstream before its attempt is kept.
   const lost = (error: unknown): void => ways.fail(open, 'record_unavailable', String(error), house);
@@ -103,6 +107,14 @@ function again(open: Open, asked: Message, answers: ReadonlyMap<string, string>,
   } catch (error) {
     lost(error);
   }
+}
+
+/** What the round came to at its server, whatever becomes of the agent's exchange. */
+export function roundOver(open: Open, status: OutcomeStatus, house: House): void {
+  const { round } = open;
+  if (!round) return;
+  open.round = undefined;
+  void quietly(() => keep(house, outcomeRecord(round, status, undefined, house)), house);
 }
 
 function retried({ opening }: Exchange, { doc }: Message, answers: ReadonlyMap<string, string>, house: House): Message {

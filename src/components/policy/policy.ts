@@ -25,7 +25,15 @@ export interface Question {
   readonly params: JsonObject | undefined;
   readonly facts: Facts;
   readonly run: string;
+  /** What the run has seen: `source:<server>` and other labels. */
+  readonly labels: readonly string[];
   readonly risk: number;
+  /** The MCP method; for administration its action again. */
+  readonly method: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** IP address that the caller comes from, or `socket` for the gateway's own; undefined where no message came (lists, events). */
+  readonly peer: string | undefined;
 }
 
 export type Decision =
@@ -35,6 +43,7 @@ export type Decision =
   | { readonly effect: 'forbid'; readonly rules: readonly string[] };
 
 export interface Policy extends Part {
+  /** With params unknown: `permit` unless it is denied already, whatever the params will be. */
   decide(question: Question): Decision | Promise<Decision>;
   /** May data go out to this principal? Called per message, so it must be cheap; no arguments. */
   release(question: Omit<Question, 'params'>): Decision;

@@ -34,6 +34,7 @@ function opening(crossing: Crossing, house: House): Verdict {
   }
   house.observer.forwarded?.(exchange);
   if (crossing.continues) {
+    if (!house.parked.has(crossing.continues.exchange.id)) return deny('retry_lost');
     takeOver(open, crossing.continues, crossing, house);
     return PASS;
   }

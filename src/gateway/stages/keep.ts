@@ -1,6 +1,7 @@
 /** Recorded before it is done: the attempt before it is made, events and outcomes before a byte of them is released (law 5). */
 import { keep as keepRecord, type House } from '../house.ts';
-import { answerRecords, askRecords, attemptRecord, eventRecord, outcomeRecord } from '../records.ts';
+import { answeredAsks } from '../asks.ts';
+import { answerRecord, askRecords, attemptRecord, eventRecord, outcomeRecord } from '../records.ts';
 import type { AuditRecord } from '../../components/audit/record.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
@@ -25,7 +26,7 @@ function recordsOf(crossing: Crossing, house: House): readonly AuditRecord[] {
   switch (crossing.kind) {
     case 'opening':
       mark(crossing, 'attempted', house);
-      return [attemptRecord(crossing, house), ...answerRecords(crossing, house)];
+      return [attemptRecord(crossing, house), ...answers(crossing, house)];
     case 'event':
       return [eventRecord(crossing, house)];
     case 'closing': {
@@ -37,6 +38,20 @@ function recordsOf(crossing: Crossing, house: House): readonly AuditRecord[] {
       ];
     }
   }
+}
+
+/** An ask of a parked call is an open exchange, with one outcome: none for an answer to what was given up meanwhile. */
+function answers(crossing: Crossing, house: House): AuditRecord[] {
+  return answeredAsks(crossing.message, crossing.asked)
+    .filter(({ id }) => !crossing.continues || concludes(id, house))
+    .map((asked) => answerRecord(crossing, asked, house));
+}
+
+function concludes(id: string, house: House): boolean {
+  const ask = house.ledger.byId(id);
+  if (!ask || ask.concluded) return false;
+  ask.concluded = true;
+  return true;
 }
 
 function kept(records: readonly AuditRecord[], crossing: Crossing, house: House): Verdict | Promise<Verdict> {

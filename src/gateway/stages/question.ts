@@ -13,6 +13,10 @@ export function questionOf(exchange: Exchange, facts: Facts, house: House): Ques
     params: paramsOf(exchange),
     facts,
     run: exchange.run,
+    labels: house.runs.labels(exchange.run),
+    method: exchange.row.method,
+    at: house.clock.now(),
+    peer: exchange.peer,
     risk: house.parts.risk.score(exchange),
   };
 }

@@ -3,7 +3,7 @@ import type { Message } from '../exchange.ts';
 import type { House } from '../house.ts';
 import type { Open } from '../ledger.ts';
 import { finish, start } from '../open-exchange.ts';
-import { park } from '../park.ts';
+import { park, wait } from '../park.ts';
 import { sealHandles } from '../handles.ts';
 import { sealRetry } from '../resume.ts';
 import type { Crossing, Stage } from '../stage.ts';
@@ -23,6 +23,7 @@ function letOut(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
       return after(putToAgent(start(crossing, house), crossing, house));
     case 'closing': {
       const open = house.ledger.byId(exchange.id);
+      if (open && crossing.parks) wait(open, house);
       reply.close(exchange, ownHop(crossing, house));
       if (open) finish(open, house, crossing.message.payload === 'error' ? 'error' : 'result', undefined);
       return PASS;
