@@ -22,6 +22,7 @@ export function newExchange(crossing: Crossing, row: MethodRow, house: House, re
     row,
     principal,
     endpoint: arrival.endpoint ?? { kind: 'joint' },
+    peer: arrival.peer.address,
     era: reading.era,
     version: session?.version ?? reading.version,
     requestId: reading.requestId,
