@@ -36,6 +36,8 @@ describe('the packed package', { timeout: 240_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'packed-'));
     env = { PATH: ownPath(), SALLYPORT_DATA: join(folder, 'data') };
+    // `.npmrc` keeps npm from running any script by itself, `prepack` included.
+    await npm(ROOT, 'run', 'build');
     const { stdout } = await npm(ROOT, 'pack', '--json', '--pack-destination', folder);
     const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
     await writeFile(join(folder, 'package.json'), '{"private":true}');
