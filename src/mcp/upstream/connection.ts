@@ -17,6 +17,10 @@ export interface Call {
   open: boolean;
   /** Events that the agent's side has not taken yet. */
   waiting: number;
+  /** Milliseconds for which others had to wait because this call's agent reads slowly. */
+  stalled: number;
+  /** Whether they wait just now. */
+  stalling: boolean;
   /** Ends the stream that brings the answer, where it has one of its own. */
   abort: (() => void) | undefined;
 }

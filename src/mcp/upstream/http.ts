@@ -93,6 +93,8 @@ class Answer implements Dispatcher.DispatchHandler {
   #rest: Buffer[] | undefined;
   #size = 0;
   #over = false;
+  /** Messages that are not taken yet. The stream goes on after the last of them: one chunk may bring hundreds. */
+  #untaken = 0;
 
   constructor(on: Reading, limit: number) {
     this.#on = on;
@@ -202,9 +204,12 @@ class Answer implements Dispatcher.DispatchHandler {
   }
 
   #pauseFor(taken: Promise<void>): void {
-    const controller = this.#controller;
-    controller?.pause();
-    const go = () => controller?.resume();
+    this.#untaken += 1;
+    this.#controller?.pause();
+    const go = () => {
+      this.#untaken -= 1;
+      if (this.#untaken === 0) this.#controller?.resume();
+    };
     taken.then(go, go);
   }
 

@@ -196,7 +196,7 @@ function start(plan: Plan, transport: StdioTransport): Host {
     plan.lease.grant,
     { log, limits },
     {
-      line: (bytes) => void board.receive(bytes, undefined),
+      line: (bytes) => board.receive(bytes, undefined),
       oversize: (detail) => board.oversize(detail, undefined),
       gone: (detail) => {
         host.gone = detail;

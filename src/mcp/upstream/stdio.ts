@@ -13,8 +13,8 @@ import { scrub, secretsOf } from './scrub.ts';
 export type StdioTransport = Extract<ServerSettings['transport'], { kind: 'stdio' }>;
 
 export interface ProcessEvents {
-  /** A line of standard output that may be a message. */
-  line(bytes: Buffer): void;
+  /** A line of standard output that may be a message. A promise pauses the reading. */
+  line(bytes: Buffer): void | Promise<void>;
   oversize(detail: string): void;
   /** The process is gone, and so is its group. Called once, also when it could not be started. */
   gone(detail: string): void;
@@ -45,6 +45,7 @@ export class ServerProcess {
   readonly #gone = Promise.withResolvers<void>();
   readonly #mostUnread: number;
   #over = false;
+  #untaken = 0;
 
   constructor(
     settings: { readonly name: string; readonly transport: StdioTransport },
@@ -102,9 +103,20 @@ export class ServerProcess {
   }
 
   #line(line: Buffer): void {
-    if (line[0] === OPEN_BRACE) return this.#events.line(line);
+    if (line[0] === OPEN_BRACE) return this.#pauseFor(this.#events.line(line));
     const text = scrub(line.toString('utf8', 0, 200), this.#secrets);
     this.#log.warn({ server: this.#name, line: text }, 'a line on standard output is no message; dropped');
+  }
+
+  #pauseFor(taken: void | Promise<void>): void {
+    if (taken === undefined) return;
+    this.#untaken += 1;
+    this.#child.stdout.pause();
+    const go = () => {
+      this.#untaken -= 1;
+      if (this.#untaken === 0) this.#child.stdout.resume();
+    };
+    taken.then(go, go);
   }
 
   #words(line: Buffer): void {

@@ -30,8 +30,10 @@ interface Parent {
 
 export const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 const METHOD_NOT_FOUND = -32601;
-/** Events of one call that may wait for a slow agent where the connection cannot be paused for one call alone. */
+/** Events of one call that may wait for its agent before a connection that others share as well is paused. */
 const MOST_WAITING = 256;
+/** Milliseconds, all pauses together, for which one call may have a shared connection paused. */
+const MOST_STALLED = 2000;
 
 /** A server may have so many questions open on one connection; more would be a flood. */
 const MOST_ASKS = 64;
@@ -67,7 +69,18 @@ export class Switchboard {
 
   call(method: string, sink: Sink, exchange: Exchange | undefined, grant: Grant | undefined): Call {
     const id = String(++this.#last);
-    const call: Call = { id, method, exchange, sink, grant, open: true, waiting: 0, abort: undefined };
+    const call: Call = {
+      id,
+      method,
+      exchange,
+      sink,
+      grant,
+      open: true,
+      waiting: 0,
+      stalled: 0,
+      stalling: false,
+      abort: undefined,
+    };
     this.#calls.set(id, call);
     return call;
   }
@@ -177,15 +190,29 @@ export class Switchboard {
     const taken = call.sink.event(message);
     if (taken === undefined) return undefined;
     if (carrier !== undefined) return taken;
-    if (++call.waiting > MOST_WAITING) this.#tooSlow(call);
     const settle = () => void call.waiting--;
     taken.then(settle, settle);
-    return undefined;
+    return ++call.waiting > MOST_WAITING && !call.stalling ? this.#pausedFor(call, taken) : undefined;
   }
 
-  // one slow agent must not stop the pipe that it shares with others
-  #tooSlow(call: Call): void {
-    this.fail(call, 'upstream_too_large', `more than ${MOST_WAITING} events wait for the agent to read`);
+  /** A burst is waited out; an agent that reads slowly for long must not stop the pipe that it shares with others. */
+  #pausedFor(call: Call, taken: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const since = performance.now();
+    call.stalling = true;
+    const late = () => {
+      this.fail(call, 'upstream_too_large', `more than ${MOST_WAITING} events wait for the agent to read`);
+      resolve();
+    };
+    const timer = setTimeout(late, Math.max(0, MOST_STALLED - call.stalled));
+    const done = () => {
+      clearTimeout(timer);
+      call.stalling = false;
+      call.stalled += performance.now() - since;
+      resolve();
+    };
+    taken.then(done, done);
+    return promise;
   }
 
   #unreadable(detail: string, id: Id | undefined, carrier: Call | undefined): void {
