@@ -15,6 +15,8 @@ export interface Gateway {
   url: string;
   /** The owner's bearer token. */
   token: string;
+  /** Of its process. */
+  pid: number;
   close(): Promise<void>;
 }
 
@@ -34,7 +36,7 @@ export async function startGateway(yaml: object): Promise<Gateway> {
   };
   try {
     const url = await ready(child);
-    return { url, token: (await readFile(join(data, 'token'), 'utf8')).trim(), close };
+    return { url, token: (await readFile(join(data, 'token'), 'utf8')).trim(), pid: child.pid!, close };
   } catch (error) {
     await close();
     throw error;
