@@ -1,5 +1,5 @@
 /**
- * What a call costs: `npm run bench -- [--quick] [--only row,row] [--peers] [--rounds n] [--seconds s] [--json] [--write]
+ * What a call costs: `npm run bench -- [--quick] [--only row,row] [--peers] [--rounds n] [--seconds s] [--warmUp s] [--json] [--write]
  * [--against checkout]`.
  * docs/performance.md is what it wrote last, and says how to read it.
  */
@@ -15,8 +15,8 @@ import { installed } from './harness/processes.ts';
 import { machine, page, plain, table, type Report } from './harness/report.ts';
 import { allRows, type Row } from './harness/rows.ts';
 
-const FULL = { rounds: 7, seconds: 2, sessions: 1000 };
-const QUICK = { rounds: 1, seconds: 0.6, sessions: 200 };
+const FULL = { rounds: 5, seconds: 1.5, warmUp: 10, sessions: 1000 };
+const QUICK = { rounds: 1, seconds: 0.5, warmUp: 1, sessions: 200 };
 const PAGE = new URL('../docs/performance.md', import.meta.url);
 
 const { values: options } = parseArgs({
@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     peers: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    warmUp: { type: 'string' },
     json: { type: 'boolean', default: false },
     against: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -47,12 +48,20 @@ async function run(): Promise<Report> {
     const scene = { folder, native: compileInto(folder) };
     if (options.peers) installPeers();
     const rows = chosen(allRows(options.peers, options.against), options.only?.split(','));
-    const { rounds, seconds, sessions } = { ...(options.quick ? QUICK : FULL), ...given() };
+    const { sessions, ...plan } = { ...(options.quick ? QUICK : FULL), ...given() };
     announce();
-    const measured = await measure(rows, scene, { rounds, seconds, progress });
+    const measured = await measure(rows, scene, { ...plan, progress });
     const memory = options.only === undefined ? await memoryOf(scene, sessions) : undefined;
     const date = new Date().toISOString().slice(0, 10);
-    return { date, command: command(), machine: machine(), rounds, seconds, rows: measured, memory };
+    return {
+      date,
+      command: command(),
+      machine: machine(),
+      rounds: plan.rounds,
+      seconds: plan.seconds,
+      rows: measured,
+      memory,
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -63,9 +72,9 @@ function memoryOf(scene: Parameters<typeof measureMemory>[0], sessions: number):
   return measureMemory(scene, sessions);
 }
 
-function given(): { rounds?: number; seconds?: number } {
-  const { rounds, seconds } = options;
-  return { ...(rounds ? { rounds: Number(rounds) } : {}), ...(seconds ? { seconds: Number(seconds) } : {}) };
+function given(): { rounds?: number; seconds?: number; warmUp?: number } {
+  const said = (['rounds', 'seconds', 'warmUp'] as const).filter((name) => options[name] !== undefined);
+  return Object.fromEntries(said.map((name) => [name, Number(options[name])]));
 }
 
 /** By a part of the row's name or group; a word that fits nothing is a slip. */

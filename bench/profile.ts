@@ -1,5 +1,5 @@
 /**
- * Where a call's CPU goes: the gateway under the load of bench.ts with V8's profiler, and the functions that took most.
+ * Where a call's CPU goes: the gateway under the load of bench.ts with V8's profiler, and the files and functions that took most.
  * `node bench/profile.ts [path under /mcp/] [seconds] [tool]`
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -22,7 +22,8 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-const SHOWN = 45;
+const SHOWN = 40;
+const FILES = 25;
 
 const [server = 'modern', seconds = '5', tool = 'small'] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), 'sallyport-profile-'));
@@ -54,7 +55,20 @@ function show({ nodes, samples, timeDeltas }: Profile, calls: number): void {
     const name = frames.get(id) ?? '';
     took.set(name, (took.get(name) ?? 0) + (timeDeltas[at] ?? 0));
   });
-  for (const [name, time] of [...took].sort((a, b) => b[1] - a[1]).slice(0, SHOWN)) {
+  const byFile = Map.groupBy(took, ([name]) => fileOf(name));
+  const files = [...byFile].map(([file, all]) => [file, all.reduce((sum, [, time]) => sum + time, 0)] as const);
+  print(files, calls, FILES);
+  print([...took], calls, SHOWN);
+}
+
+function fileOf(name: string): string {
+  const [, place = ''] = name.split(' ');
+  return place.replace(/:\d+$/, '') || name;
+}
+
+function print(took: readonly (readonly [name: string, time: number])[], calls: number, most: number): void {
+  process.stdout.write(`\n${calls} calls\n`);
+  for (const [name, time] of took.toSorted((a, b) => b[1] - a[1]).slice(0, most)) {
     process.stdout.write(`${(time / calls).toFixed(2).padStart(8)} µs  ${name}\n`);
   }
 }

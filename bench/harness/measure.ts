@@ -9,6 +9,8 @@ export interface Plan {
   readonly rounds: number;
   /** Of each run. */
   readonly seconds: number;
+  /** Seconds of load for a process before it is measured: V8 compiles for as long, on threads that are counted too. */
+  readonly warmUp: number;
   /** Told what is under way. */
   readonly progress: (text: string) => void;
 }
@@ -60,8 +62,8 @@ async function begin(
   plan: Plan,
 ): Promise<Ready> {
   plan.progress(`starting ${row.name}`);
-  const target =
-    row.target === undefined ? upstream : (targets.get(row.target.name) ?? (await row.target.start(scene)));
+  const known = row.target === undefined ? upstream : targets.get(row.target.name);
+  const target = known ?? (await row.target!.start(scene));
   if (row.target !== undefined) targets.set(row.target.name, target);
   const name = `${row.group}-${row.name}`;
   const request = await writeRequest(scene.folder, name, target, row);
@@ -69,13 +71,15 @@ async function begin(
     port: upstream.port,
     request: await writeRequest(scene.folder, `${name}-direct`, upstream, row),
   };
+  const run = { port: target.port, request, events: row.tool === 'events', seconds: plan.warmUp, rate: undefined };
+  if (known === undefined) await load(scene.native.load, run);
   return { row, target, request, direct, rounds: [], rate: 0 };
 }
 
 async function turn(round: number, ready: readonly Ready[], scene: Scene, plan: Plan): Promise<void> {
   for (const one of ready) {
     plan.progress(
-      `${round === 0 ? 'warming up' : `round ${round} of ${plan.rounds}`}: ${one.row.group}, ${one.row.name}`,
+      `${round === 0 ? 'finding the rate' : `round ${round} of ${plan.rounds}`}: ${one.row.group}, ${one.row.name}`,
     );
     const run = { events: one.row.tool === 'events', seconds: plan.seconds };
     const closed = { ...run, port: one.target.port, request: one.request, rate: undefined };

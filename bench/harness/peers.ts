@@ -22,7 +22,7 @@ type Command = (port: number, scene: Scene) => readonly string[];
 /** In the era that both speak. mcp-hub answers agents over HTTP+SSE only, where answers come on another stream: it is not here. */
 export function peerRows(called: Called): readonly Row[] {
   const row = (name: string, command: Command): Row => {
-    return { ...called, path: '/mcp', group: 'peers, 1.5 KB', name, target: { name, start: peer(command) } };
+    return { ...called, path: '/mcp', group: 'peers 1.5 KB', name, target: { name, start: peer(command) } };
   };
   return [
     row('mcp-proxy → stdio', (port, { native }) => [

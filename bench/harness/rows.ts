@@ -44,19 +44,19 @@ const STDIO = { ...LEGACY, path: '/mcp/stdio' } as const;
 export function allRows(peers: boolean, against: string | undefined): readonly Row[] {
   return [
     ...(against === undefined ? [] : beside(against)),
-    ...plain('HTTP, 1.5 KB', SMALL),
+    ...plain('HTTP 1.5 KB', SMALL),
     ...CONTROLS.map(([name, settings]) => ({
       ...SMALL,
-      group: 'HTTP, 1.5 KB',
+      group: 'HTTP 1.5 KB',
       name,
       target: name === DEFAULTS ? SALLYPORT : { name, start: sallyport(settings) },
     })),
-    ...plain('HTTP, 100 KB', LARGE),
-    ours('HTTP, 100 KB', 'Sallyport', LARGE),
-    ...plain('HTTP, 10 events + 1.5 KB', EVENTS),
-    ours('HTTP, 10 events + 1.5 KB', 'Sallyport', EVENTS),
+    ...plain('HTTP 100 KB', LARGE),
+    ours('HTTP 100 KB', 'Sallyport', LARGE),
+    ...plain('HTTP 10 events + 1.5 KB', EVENTS),
+    ours('HTTP 10 events + 1.5 KB', 'Sallyport', EVENTS),
     ...cells(),
-    ...(peers ? [...peerRows(LEGACY), ours('peers, 1.5 KB', 'Sallyport → stdio', STDIO)] : []),
+    ...(peers ? [...peerRows(LEGACY), ours('peers 1.5 KB', 'Sallyport → stdio', STDIO)] : []),
   ];
 }
 
@@ -68,10 +68,10 @@ function beside(root: string): readonly Row[] {
     ours(group, 'after', called),
   ];
   return [
-    ...pair('against, 1.5 KB', SMALL),
-    ...pair('against, 100 KB', LARGE),
-    ...pair('against, events', EVENTS),
-    ...pair('against, legacy', LEGACY),
+    ...pair('against 1.5 KB', SMALL),
+    ...pair('against 100 KB', LARGE),
+    ...pair('against events', EVENTS),
+    ...pair('against legacy', LEGACY),
   ];
 }
 
@@ -89,7 +89,7 @@ function plain(group: string, called: Called): readonly Row[] {
 
 /** An agent and a server of either era, and servers that are programs. */
 function cells(): readonly Row[] {
-  const group = 'agent → server, 1.5 KB';
+  const group = 'agent → server 1.5 KB';
   return [
     { ...LEGACY, group, name: 'direct', target: undefined },
     ours(group, 'modern → modern', SMALL),
