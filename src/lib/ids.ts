@@ -7,15 +7,27 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_LENGTH = 10;
 const RANDOM_LENGTH = 22;
 
-const pool = new Uint8Array(RANDOM_LENGTH * 256);
+const LETTERS = Buffer.from(ALPHABET, 'latin1');
+
+/** Letters of ids to come. */
+const pool = Buffer.alloc(RANDOM_LENGTH * 256);
 let used = pool.length;
+
+/** Many ids are made in one millisecond. */
+let lastTime = -1;
+let lastText = '';
 
 /**
  * 32 characters of `[0-9a-z]`: 10 of time (milliseconds since the epoch, so ids of different milliseconds sort by
  * time), then 110 random bits from the system's generator.
  */
 export function newId(clock: Clock): string {
-  return encodeTime(clock.now()) + randomPart();
+  const now = clock.now();
+  if (now !== lastTime) {
+    lastText = encodeTime(now);
+    lastTime = now;
+  }
+  return lastText + randomPart();
 }
 
 function encodeTime(milliseconds: number): string {
@@ -30,8 +42,7 @@ function encodeTime(milliseconds: number): string {
 
 function randomPart(): string {
   if (used + RANDOM_LENGTH > pool.length) refill();
-  let text = '';
-  for (const byte of pool.subarray(used, used + RANDOM_LENGTH)) text += ALPHABET.charAt(byte & 31);
+  const text = pool.toString('latin1', used, used + RANDOM_LENGTH);
   // What has been handed out must not be found in memory later.
   pool.fill(0, used, used + RANDOM_LENGTH);
   used += RANDOM_LENGTH;
@@ -40,5 +51,6 @@ function randomPart(): string {
 
 function refill(): void {
   randomFillSync(pool);
+  for (let at = 0; at < pool.length; at += 1) pool[at] = LETTERS[pool[at]! & 31]!;
   used = 0;
 }
