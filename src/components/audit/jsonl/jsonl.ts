@@ -58,10 +58,11 @@ function occupy(file: string): { alone: boolean; leave: () => void } {
 
 /** What tells attempts from outcomes comes first in every line: a restart reads the heads of lines only. */
 function line(record: AuditRecord, bodies: Bodies): Buffer {
-  const { v, at, id, type, gateway, ...rest } = record;
-  const { exchange, run, ...others } = rest as { exchange?: string; run?: string };
-  const { name, version, config: digest } = gateway;
-  const ordered = { v, at, id, type, exchange, run, gateway: { name, version, config: digest }, ...others };
+  const { v, at, id, type } = record;
+  const { exchange, run } = record as { exchange?: string; run?: string };
+  const { name, version, config } = record.gateway;
+  const gateway = { name, version, config };
+  const ordered = Object.assign({ v, at, id, type, exchange, run, gateway }, record, { gateway });
   return Buffer.from(`${JSON.stringify(ordered, bodies === 'full' ? undefined : withoutBody)}\n`);
 }
 
