@@ -149,9 +149,17 @@ function base(house: House): {
   return {
     v: 1,
     id: newId(house.clock),
-    at: new Date(house.clock.now()).toISOString(),
+    at: timeText(house.clock.now()),
     gateway: { name: house.gateway.name, version: house.gateway.version, config: house.settings.configDigest },
   };
+}
+
+let last = { time: 0, text: new Date(0).toISOString() };
+
+/** Many records are made in one millisecond. */
+function timeText(time: number): string {
+  if (time !== last.time) last = { time, text: new Date(time).toISOString() };
+  return last.text;
 }
 
 type About = Omit<
