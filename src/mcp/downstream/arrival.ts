@@ -27,10 +27,12 @@ export class HttpArrival implements Arrival {
   readonly at: number;
   readonly #request: IncomingMessage;
   readonly #headers: ReadonlyMap<string, string>;
+  readonly #repeated: boolean;
 
   constructor(request: IncomingMessage, verb: Arrival['verb'], endpoint: Endpoint | undefined, peer: Peer, at: number) {
     this.#request = request;
     this.#headers = byName(request.rawHeaders);
+    this.#repeated = this.#headers.size < request.rawHeaders.length / 2;
     this.verb = verb;
     this.endpoint = endpoint;
     this.peer = peer;
@@ -42,7 +44,8 @@ export class HttpArrival implements Arrival {
   }
 
   get duplicates(): readonly string[] {
-    const name = duplicateHeader(this.#request.rawHeaders);
+    // two that decide share a name; where all names differ nothing needs a second look
+    const name = this.#repeated ? duplicateHeader(this.#request.rawHeaders) : undefined;
     return name === undefined ? [] : [name];
   }
 

@@ -96,9 +96,17 @@ function posted(arrival: Arrival, bytes: Buffer, limits: JsonLimits): Reading {
 function mediaTypes(arrival: Arrival): Deny | undefined {
   const type = trimOws((arrival.header('content-type') ?? '').split(';', 1)[0]!);
   if (type.toLowerCase() !== 'application/json') return deny('media_type_unsupported');
-  const accept = arrival.header('accept');
+  return acceptsBoth(arrival.header('accept')) ? undefined : deny('not_acceptable');
+}
+
+/** Clients send the same header with every request. */
+let last = { accept: undefined as string | undefined, both: true };
+
+function acceptsBoth(accept: string | undefined): boolean {
+  if (accept === last.accept) return last.both;
   const both = accepts(accept, 'application', 'json') && accepts(accept, 'text', 'event-stream');
-  return both ? undefined : deny('not_acceptable');
+  last = { accept, both };
+  return both;
 }
 
 function accepts(header: string | undefined, type: string, subtype: string): boolean {
