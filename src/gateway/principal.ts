@@ -32,5 +32,7 @@ export interface Principal {
 
 /** Joins parts so that no two different lists give one string (a subject may contain any separator). */
 export function principalKey(...parts: readonly (string | undefined)[]): string {
-  return parts.map((part) => (part === undefined ? '-' : `${part.length}:${part}`)).join('|');
+  let key = '';
+  for (const part of parts) key += part === undefined ? '|-' : `|${part.length}:${part}`;
+  return key.slice(1);
 }

@@ -2,7 +2,7 @@
  * The owner of a laptop gateway: whoever can read the token file (mode 0600). Generated once, compared in constant time.
  * On the gateway's own Unix socket (same mode) the token is needed too: a socket may be passed on, a file's content not by accident.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -100,5 +100,5 @@ function ownerOf(subject: string, tenant: string): Principal {
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
