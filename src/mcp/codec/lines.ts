@@ -6,6 +6,8 @@ export interface LineHandlers {
   line(line: Buffer): void;
   /** A line was longer than the limit: it is skipped whole, and reading goes on behind it. */
   fault(fault: { readonly fault: 'too_large'; readonly detail: string }): void;
+  /** So many bytes of a line that is skipped have come by now, and its end has not. */
+  skipping?(bytes: number): void;
 }
 
 export interface LineLimits {
@@ -22,6 +24,7 @@ export class LineReader {
   readonly #on: LineHandlers;
   readonly #pending = new Gather();
   #skipping = false;
+  #skipped = 0;
   #closed = false;
 
   constructor(limits: LineLimits, on: LineHandlers) {
@@ -47,13 +50,16 @@ export class LineReader {
   }
 
   #keep(chunk: Buffer, at: number): void {
-    if (!this.#skipping && this.#fits(chunk.length - at)) this.#pending.add(chunk, at, chunk.length);
-    else this.#skipping = true;
+    if (!this.#skipping && this.#fits(chunk.length - at)) return this.#pending.add(chunk, at, chunk.length);
+    this.#skipping = true;
+    this.#skipped += chunk.length - at;
+    this.#on.skipping?.(this.#skipped);
   }
 
   #complete(chunk: Buffer, start: number, end: number): void {
     if (this.#skipping || !this.#fits(end - start)) {
       this.#skipping = false;
+      this.#skipped = 0;
       return;
     }
     if (this.#pending.length === 0) return this.#emit(chunk.subarray(start, end));

@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Grant, Log, ServerSettings } from '../../gateway/ports.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import { LineReader, toLine } from '../codec/lines.ts';
+import { Ration } from './ration.ts';
 import { scrub, secretsOf } from './scrub.ts';
 
 export type StdioTransport = Extract<ServerSettings['transport'], { kind: 'stdio' }>;
@@ -33,6 +34,12 @@ const STDERR_LINE = 4096;
 const KEPT_LINES = 8;
 /** Largest messages that may wait in the pipe. */
 const UNREAD_MESSAGES = 16;
+/** Times the largest message: a line that is longer never ends, and no answer comes behind it. */
+const ENDLESS = 16;
+/** Milliseconds from the end of the output to the end of the process: nothing can be heard from it any more. */
+const MUTE_MS = 500;
+/** Lines in a second that reach the log. */
+const PRINTED = 100;
 const OPEN_BRACE = 0x7b;
 
 export class ServerProcess {
@@ -44,6 +51,7 @@ export class ServerProcess {
   readonly #lastWords: string[] = [];
   readonly #gone = Promise.withResolvers<void>();
   readonly #mostUnread: number;
+  readonly #printed: Ration;
   #over = false;
   #untaken = 0;
 
@@ -58,6 +66,7 @@ export class ServerProcess {
     this.#events = events;
     this.#mostUnread = UNREAD_MESSAGES * deps.limits.bytes;
     this.#log = deps.log;
+    this.#printed = new Ration(PRINTED, (lines) => this.#leftOut(lines));
     this.#secrets = secretsOf(settings, grant);
     this.#child = spawn(command, args, {
       cwd,
@@ -90,10 +99,21 @@ export class ServerProcess {
     const child = this.#child;
     const output = new LineReader(
       { line: limits.bytes },
-      { line: (line) => this.#line(line), fault: ({ detail }) => this.#events.oversize(detail) },
+      {
+        line: (line) => this.#line(line),
+        fault: ({ detail }) => this.#events.oversize(detail),
+        skipping: (bytes) => {
+          if (bytes > ENDLESS * limits.bytes) this.#signal('SIGKILL');
+        },
+      },
     );
     const errors = new LineReader({ line: STDERR_LINE }, { line: (line) => this.#words(line), fault: () => undefined });
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk)).on('end', () => output.end());
+    child.stdout
+      .on('data', (chunk: Buffer) => output.push(chunk))
+      .on('end', () => {
+        output.end();
+        setTimeout(() => this.#over || this.#signal('SIGKILL'), MUTE_MS).unref();
+      });
     child.stderr.on('data', (chunk: Buffer) => errors.push(chunk)).on('end', () => errors.end());
     // a process that is gone does not read; `exit` says so
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
@@ -104,6 +124,7 @@ export class ServerProcess {
 
   #line(line: Buffer): void {
     if (line[0] === OPEN_BRACE) return this.#pauseFor(this.#events.line(line));
+    if (!this.#printed.take()) return;
     const text = scrub(line.toString('utf8', 0, 200), this.#secrets);
     this.#log.warn({ server: this.#name, line: text }, 'a line on standard output is no message; dropped');
   }
@@ -123,7 +144,11 @@ export class ServerProcess {
     const text = scrub(line.toString(), this.#secrets);
     this.#lastWords.push(text);
     if (this.#lastWords.length > KEPT_LINES) this.#lastWords.shift();
-    this.#log.info({ server: this.#name, line: text }, 'server stderr');
+    if (this.#printed.take()) this.#log.info({ server: this.#name, line: text }, 'server stderr');
+  }
+
+  #leftOut(lines: number): void {
+    this.#log.warn({ server: this.#name, lines }, 'the server prints too much; lines were left out');
   }
 
   /** The leader is gone. What it left behind holds the pipes open, and would live on. */
@@ -137,6 +162,7 @@ export class ServerProcess {
   #finish(what: string): void {
     if (this.#over) return;
     this.#over = true;
+    this.#printed.end();
     const words = this.#lastWords.length === 0 ? '' : `; last words: ${this.#lastWords.join(' | ')}`;
     this.#events.gone(what + words);
     this.#gone.resolve();
