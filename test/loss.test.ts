@@ -202,11 +202,97 @@ describe('between an agent and a server', { timeout: 120_000 }, () => {
       asked.result(server.era === 'modern' ? `${result.slice(0, -1)},"resultType":"complete"}` : result);
     };
     const { last } = await agent.call('tools/call', params, { meta });
-    const added = /, ?"resultType":"complete"/;
-    assert.equal(added.test(last), agent.era === 'modern', `${name}: ${last}`);
-    return { seen, last: last.replace(added, '') };
+    assert.equal(ADDED.test(last), agent.era === 'modern', `${name}: ${last}`);
+    return { seen, last: last.replace(ADDED, '') };
   }
 });
+
+describe('whatever way an HTTP server frames its answers', { timeout: 60_000 }, () => {
+  const started = new AsyncDisposableStack();
+  const agents: WireAgent[] = [];
+  let answer: (asked: Asked) => void;
+
+  before(async () => {
+    const lists = { 'tools/list': () => '{"tools":[{"name":"do","inputSchema":{"type":"object"}}]}' };
+    const servers: WireServer[] = [];
+    for (const era of ERAS) {
+      const server = await wireServer('http', era, { lists, call: (asked) => answer(asked) });
+      servers.push(started.adopt(server, (one) => one.close()));
+    }
+    const settings = Object.fromEntries(servers.map((server) => [server.era, server.settings]));
+    const gateway = started.adopt(await startGateway({ servers: settings }), (one) => one.close());
+    for (const { era } of servers)
+      agents.push(started.adopt(await WireAgent.open(gateway, `/mcp/${era}`, era), (one) => one.close()));
+  });
+  after(() => started.disposeAsync());
+
+  const RESULT = '{"content":[{"type":"text","text":"\u00e9 \\u0061 \u{1f44b}"}]}';
+  const NEWS = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"\u{1f44b}"}}';
+  const PRETTY = '{\n  "content": [],\r\n\t"pretty" : true\n}';
+
+  const BODIES: Readonly<Record<string, (id: string) => string>> = {
+    'as one line': (id) => `{"jsonrpc":"2.0","id":${id},"result":${RESULT}}`,
+    'with space around it': (id) => `\r\n {"jsonrpc":"2.0","id":${id},"result":${RESULT}}\n\n`,
+    'over many lines': (id) => `{\n "jsonrpc": "2.0",\n "result": ${PRETTY},\n "id": ${id}\n}\n`,
+  };
+
+  for (const [name, body] of Object.entries(BODIES)) {
+    test(`a JSON body ${name}, cut anywhere, arrives as it was`, async () => {
+      for (const agent of agents) {
+        for (const size of [1, 7, 1000]) {
+          answer = (asked) => {
+            asked.res!.setHeader('content-type', 'application/json; charset=utf-8');
+            void inPieces(asked, Buffer.from(body(asked.id)), size);
+          };
+          const { last } = await agent.call('tools/call', '"name":"do"');
+          assert.equal(last.replace(ADDED, ''), body('1'), `${agent.era} in pieces of ${size}`);
+        }
+      }
+    });
+  }
+
+  const STREAMS: Readonly<Record<string, (text: string) => string>> = {
+    'with LF': (text) => `event: message\ndata: ${text}\n\n`,
+    'with CRLF': (text) => `event: message\r\ndata: ${text}\r\n\r\n`,
+    'with CR': (text) => `data: ${text}\r\r`,
+    'without a space after the colon': (text) => `data:${text}\n\n`,
+    'with comments, ids and unknown fields': (text) => `: hello\n\nid: 7\nodd: 1\nretry: 10\n:\ndata: ${text}\n\n`,
+    'with a priming event': (text) => `id: 1\ndata: \n\ndata: ${text}\n\n`,
+    'with a byte order mark': (text) => `${text === NEWS ? '\ufeff' : ''}data: ${text}\n\n`,
+    'over several data lines': (text) => `data: ${text.slice(0, 1)}\ndata: ${text.slice(1)}\n\n`,
+  };
+
+  for (const [name, event] of Object.entries(STREAMS)) {
+    test(`a stream ${name}, cut anywhere, is read whole`, async () => {
+      for (const agent of agents) {
+        for (const size of [1, 5, 1000]) {
+          answer = (asked) => {
+            asked.res!.setHeader('content-type', 'text/event-stream; charset=utf-8');
+            const last = `{"jsonrpc":"2.0","id":${asked.id},"result":${RESULT}}`;
+            void inPieces(asked, Buffer.from(event(NEWS) + event(last)), size);
+          };
+          const { messages } = await agent.call('tools/call', '"name":"do"', { meta: LOUD });
+          const [news, last] = messages.slice(-2).map((text) => text.replace(ADDED, '').replace('{\n', '{'));
+          const wanted = `{"jsonrpc":"2.0","id":1,"result":${RESULT}}`;
+          assert.deepEqual([news, last], [NEWS, wanted], `${agent.era} in pieces of ${size}`);
+        }
+      }
+    });
+  }
+});
+
+/** What modern agents need and legacy servers do not give. */
+const ADDED = /, ?"resultType":"complete"/;
+/** Logs are wanted. */
+const LOUD = '"io.modelcontextprotocol/logLevel":"debug"';
+
+async function inPieces(asked: Asked, bytes: Buffer, size: number): Promise<void> {
+  for (let at = 0; at < bytes.length; at += size) {
+    asked.res!.write(bytes.subarray(at, at + size));
+    await new Promise(setImmediate);
+  }
+  asked.res!.end();
+}
 
 /** Ids are spelt in one way: that of JSON.stringify (the codec compares them so). */
 function plain(id: string): string {
