@@ -113,6 +113,7 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
 
 /** 2026-07-28: a request that needs what its agent did not declare ends with -32021; elsewhere only the server is told. */
 function askStopped(child: Open, verdict: Deny, house: House): void {
+  child.answered?.(verdict);
   const parent = child.asker && latest(child.asker);
   if (parent && verdict.reason === 'capability_missing') {
     const failed = (one: Open): void => void end(one, 'failed', verdict, undefined, house);
@@ -120,7 +121,6 @@ function askStopped(child: Open, verdict: Deny, house: House): void {
     else failed(parent);
     parent.flight?.cancel('agent_cancelled');
   }
-  child.answered?.(verdict);
   finish(child, house, 'refused', verdict.reason);
 }
 

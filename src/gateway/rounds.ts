@@ -96,7 +96,9 @@ function again(open: Open, asked: Message, answers: ReadonlyMap<string, string>,
     open.round = round;
     if (exchange.state !== 'open') return roundOver(open, 'cancelled', house);
     open.ended.push(() => roundOver(open, 'cancelled', house));
-    open.flight = house.upstreams.open(round, ways.outlet, open.grant);
+    open.flight = undefined;
+    const flight = house.upstreams.open(round, ways.outlet, open.grant);
+    open.flight ??= flight;
   };
   // Law 5: no call goes upstream before its attempt is kept.
   const lost = (error: unknown): void => ways.fail(open, 'record_unavailable', String(error), house);

@@ -39,7 +39,8 @@ function opening(crossing: Crossing, house: House): Verdict {
     return PASS;
   }
   const flight = answererOf(exchange.row, house).open(exchange, outletOf(open, house), crossing.grant);
-  open.flight = flight;
+  // An answer may have come already, and a later round with it.
+  open.flight ??= flight;
   if (exchange.row.wire === 'notification') {
     accepted(open, house);
     reply.accept();
