@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { manualClock } from '../../lib/clock.ts';
 import { Backoff } from './backoff.ts';
-import { EraMemory, evidenceOf } from './era.ts';
+import { EraMemory, evidenceOf, offersModern } from './era.ts';
 import { RefusedFault } from './own.ts';
 
 test('waits double from a tenth of a second to half a minute', () => {
@@ -53,4 +53,19 @@ test('what a refused discovery says about the era', () => {
   for (const code of [-32020, -32021, -32022]) assert.equal(refused(code), 'modern', String(code));
   assert.equal(refused(-32022, { supported: ['2025-11-25', '2024-11-05'] }), 'legacy');
   assert.equal(refused(-32022, { supported: ['2027-01-01'] }), 'modern');
+});
+
+test('only a server that refuses the version that it names is asked again', () => {
+  const refused = (code: number, supported?: string[]) =>
+    offersModern(
+      new RefusedFault('upstream_unavailable', '', 400, {
+        code,
+        message: '',
+        ...(supported && { data: { supported } }),
+      }),
+    );
+  assert.equal(refused(-32022, ['2026-07-28', '2025-11-25']), true);
+  assert.equal(refused(-32022, ['2027-01-01']), false);
+  assert.equal(refused(-32022), false);
+  assert.equal(refused(-32600, ['2026-07-28']), false);
 });

@@ -7,6 +7,7 @@ import type { Era } from '../../gateway/exchange.ts';
 import { isObject } from '../../gateway/document.ts';
 import { RefusedFault } from './own.ts';
 import { MODERN_CODES } from './refusal.ts';
+import { MODERN_VERSION } from './rewrite.ts';
 
 const LEGACY_BELIEVED_MS = 3_600_000;
 
@@ -53,6 +54,13 @@ export function evidenceOf(fault: UpstreamFault): 'unauthorized' | 'modern' | 'l
   const code = fault.answer?.code;
   if (code === undefined || !MODERN_CODES.has(code)) return 'legacy';
   return code === VERSION_UNSUPPORTED && listsLegacyOnly(fault) ? 'legacy' : 'modern';
+}
+
+/** It refused the version and names the same one: asked again, it is of another mind (2026-07-28 basic/versioning). */
+export function offersModern({ answer }: UpstreamFault): boolean {
+  if (answer?.code !== VERSION_UNSUPPORTED || !isObject(answer.data)) return false;
+  const { supported } = answer.data;
+  return Array.isArray(supported) && supported.includes(MODERN_VERSION);
 }
 
 /** HTTP+SSE servers know no POST at their stream's address (2025-03-26 basic/transports, backwards compatibility). */

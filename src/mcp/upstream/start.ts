@@ -3,7 +3,7 @@ import type { Hop, Log, ServerSettings } from '../../gateway/ports.ts';
 import { UpstreamFault } from '../../gateway/ports.ts';
 import type { JsonLimits } from '../codec/json.ts';
 import type { Connection, ConnectionEvents, GatewayName, Lease, SessionMemory, Trace } from './connection.ts';
-import { evidenceOf, maybeSse } from './era.ts';
+import { evidenceOf, maybeSse, offersModern } from './era.ts';
 import type { EraMemory, LegacyKind } from './era.ts';
 import type { HttpServer, HttpTransport } from './http.ts';
 import { LegacyConnection } from './legacy.ts';
@@ -65,7 +65,9 @@ async function connectHttp(plan: HttpPlan, left: Left): Promise<Connection> {
   try {
     return learnt(await modernHttp(plan, left() / 2), era);
   } catch (error) {
-    return notModern(plan, asFault(error), left);
+    const fault = asFault(error);
+    if (offersModern(fault)) return learnt(await modernHttp(plan, left()), era);
+    return notModern(plan, fault, left);
   }
 }
 
