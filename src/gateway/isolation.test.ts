@@ -134,7 +134,7 @@ function tagOf({ exchange }: Call): string {
 function judge({ sent, answers, house }: World): void {
   for (const { sent: one, who } of sent) {
     const last = one.said.filter(({ what }) => what !== 'event' && what !== 'ask');
-    assert.ok(last.length <= 1, `${last.map(({ what }) => what).join(', ')}`);
+    assert.ok(last.length <= 1, last.map(({ what }) => what).join(', '));
     if (last.length === 1) assert.equal(one.said.at(-1), last[0], 'nothing follows the closing');
     for (const { message, exchange } of one.said) {
       if (exchange) assert.equal(exchange.principal.person, OWNERS[who]);
