@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { memoryOf } from './processes.ts';
 import { openSession } from './requests.ts';
-import { sallyport, startUpstream, type Scene, type Target } from './targets.ts';
+import { part, sallyport, startUpstream, type Scene, type Target } from './targets.ts';
 
 /** In KB of resident memory, garbage collected before each look. */
 export interface Memory {
@@ -14,7 +14,8 @@ export interface Memory {
 
 const COLLECT = fileURLToPath(new URL('../parts/collect.ts', import.meta.url));
 const FLAGS = ['--expose-gc', '--import', COLLECT];
-const AT_ONCE = 20;
+/** Callers with sessions of their own; each has a connection to the server, which is opened before the first look. */
+const CALLERS = 20;
 /** Sessions that are opened before the first look: code that is compiled and pools that grow are no session's. */
 const WARM = 200;
 const SETTLE_MS = 400;
@@ -22,7 +23,7 @@ const LOOKS = 4;
 
 export async function measureMemory(scene: Omit<Scene, 'upstream'>, sessions: number): Promise<Memory> {
   const upstream = await startUpstream(scene.native);
-  const start = sallyport(() => ({}), FLAGS);
+  const start = sallyport(() => ({ identity: [part('many-callers')] }), FLAGS);
   const target = await start({ ...scene, upstream: upstream.port });
   try {
     const idle = await settled(target);
@@ -37,9 +38,13 @@ export async function measureMemory(scene: Omit<Scene, 'upstream'>, sessions: nu
 }
 
 async function openMany(target: Target, count: number): Promise<void> {
-  for (let open = 0; open < count; open += AT_ONCE) {
-    await Promise.all(Array.from({ length: AT_ONCE }, () => openSession(target, '/mcp/legacy')));
+  for (let open = 0; open < count; open += CALLERS) {
+    await Promise.all(Array.from({ length: CALLERS }, (_, caller) => openSession(as(caller, target), '/mcp/legacy')));
   }
+}
+
+function as(caller: number, target: Target): Target {
+  return { ...target, headers: { authorization: `Bearer bench-${caller}` } };
 }
 
 /** The least of a few looks, each after a collection. */

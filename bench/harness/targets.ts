@@ -1,4 +1,5 @@
 /** Who is called: the upstream itself, plain proxies, the floor of Node, and Sallyport under several configurations. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -108,8 +109,8 @@ export function sallyport(settings: (scene: Scene) => object, flags: readonly st
     await writeFile(file, JSON.stringify({ ...common(scene), data, ...settings(scene) }));
     const command = [NODE, ...flags, join(root, 'src/main.ts'), 'up', '--config', file];
     const { pid, said, close } = await startOn('measured', command, /\bready\b.*?http:\/\/127\.0\.0\.1:(\d+)/);
-    const token = (await readFile(join(data, 'token'), 'utf8')).trim();
-    return { pid, port: Number(said[1]), headers: { authorization: `Bearer ${token}` }, close };
+    const token = existsSync(join(data, 'token')) ? await readFile(join(data, 'token'), 'utf8') : '';
+    return { pid, port: Number(said[1]), headers: { authorization: `Bearer ${token.trim()}` }, close };
   };
 }
 
