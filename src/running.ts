@@ -71,7 +71,8 @@ export class Running {
     const sameAudit =
       isDeepStrictEqual(rooms.loaded.config.audit.config, loaded.config.audit.config) &&
       rooms.loaded.config.audit.component === loaded.config.audit.component;
-    const deps = { ...state.deps, servers: loaded.config.servers.map(({ name }) => name) };
+    const servers = loaded.config.servers.map(({ name }) => name);
+    const deps = { ...state.deps, servers, url: loaded.config.url };
     const made = await makeParts(loaded.config, deps, sameAudit ? house.parts.audit : undefined);
     const old = rooms.made;
     house.parts = made.parts;

@@ -32,6 +32,7 @@ export async function openState(config: Config, log: Log): Promise<State> {
     gateway: GATEWAY,
     servers: config.servers.map(({ name }) => name),
     tenant: config.tenant,
+    url: config.url,
   };
   if (!config.store) throw new Error('a gateway needs a store: name one with `store: { use: embedded }`');
   const part = (await config.store.component.create(config.store.config, {

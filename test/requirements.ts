@@ -67,6 +67,7 @@ export const REQUIREMENTS = [
   { id: 'observe.limited',       source: 'law 13', promise: 'Observe mode turns verdicts of observable stages into recorded would-verdicts, and nothing else.' },
   { id: 'attempt.concluded',     source: 'law 5',  promise: 'Every attempt that is kept gets exactly one outcome, whichever end comes first.' },
   { id: 'deadline.ends',         source: 'law 4',  promise: 'A deadline ends an exchange with an outcome and cancels what was sent; asks rest it and do not renew it.' },
+  { id: 'proof.ends',            source: 'law 1; MCP security best practices', promise: 'An exchange and the news of a session end with the proof of identity that they rest on, expired or revoked.' },
   { id: 'ask.child',             source: 'law 10', promise: 'An ask of a server is a child exchange: judged outward, its answer judged inward, unanswered when its parent ends.' },
   { id: 'ledger.isolated',       source: 'law 10', promise: 'Equal ids and sessions of two principals never meet.' },
   { id: 'sync.free',             source: 'architecture §2', promise: 'A stage that needs no waiting costs no waiting.' },

@@ -30,6 +30,8 @@ export interface PartDeps {
   readonly gateway: { readonly name: string; readonly version: string };
   /** Names of the configured servers, in order. */
   readonly servers: readonly string[];
+  /** The configured public base URL. Nothing else says what the gateway is called: forwarded headers are anybody's word. */
+  readonly url?: string | undefined;
 }
 
 export interface Component<Kind extends string, Config, P extends Part> {

@@ -64,7 +64,8 @@ export interface Exchange {
   /** The exchange this one continues: a multi-round-trip retry or an approved call. */
   readonly resumes: string | undefined;
   readonly row: MethodRow;
-  readonly principal: Principal;
+  /** Who opened it. Of a standing exchange the proof is renewed by later messages of its session; the key never changes. */
+  principal: Principal;
   readonly endpoint: Endpoint;
   /** Where the caller's connection comes from: an IP address, or `socket`. */
   readonly peer?: string;

@@ -1,6 +1,6 @@
 /** The core: one message in, its way walked, its end recorded and told. */
 import { keep, type House } from './house.ts';
-import { after, cancel, end, finish, quietly, register } from './open-exchange.ts';
+import { after, cancel, end, finish, quietly, register, renew } from './open-exchange.ts';
 import { outletOf, stopRecord } from './outlet.ts';
 import { abandon } from './park.ts';
 import { methodRow } from './methods.ts';
@@ -74,7 +74,13 @@ function refuse(crossing: Crossing, verdict: Deny, house: House): void {
   if (crossing.continues) abandon(crossing.continues, 'agent_cancelled', house);
   if (told) return;
   const era = reading?.era ?? crossing.unreadable?.era ?? 'modern';
-  crossing.reply.refuse(verdict, reading?.requestId ?? crossing.unreadable?.requestId, era, crossing.challenges);
+  crossing.reply.refuse(
+    verdict,
+    reading?.requestId ?? crossing.unreadable?.requestId,
+    era,
+    crossing.challenges,
+    crossing.challengeHeaders,
+  );
 }
 
 function stand(initialize: Exchange, session: string, reply: Reply, house: House): Standing {
@@ -99,7 +105,12 @@ function stand(initialize: Exchange, session: string, reply: Reply, house: House
   const open = register(exchange, reply, house);
   void quietly(() => keep(house, standingRecord(exchange, house)), house);
   open.attempted = true;
-  return { exchange, outlet: outletOf(open, house), end: (why) => cancel(open, why, house) };
+  return {
+    exchange,
+    outlet: outletOf(open, house),
+    renew: (principal) => renew(open, principal, house),
+    end: (why) => cancel(open, why, house),
+  };
 }
 
 /** Its events name this exchange, and somebody will ask whose they were. */

@@ -5,6 +5,7 @@ import { epochOf, keep, type House } from './house.ts';
 import { latest, type Open } from './ledger.ts';
 import type { MethodRow } from './methods.ts';
 import type { CancelWhy, OutcomeStatus, Reply } from './ports.ts';
+import type { Principal } from './principal.ts';
 import type { Reason } from './reasons.ts';
 import { outcomeRecord } from './records.ts';
 import type { Crossing } from './stage.ts';
@@ -82,10 +83,24 @@ function arm(open: Open, house: House, deadline: number): void {
   clearTimeout(open.timer);
   open.timer = undefined;
   open.ends = deadline;
-  if (deadline === Infinity) return;
-  const left = Math.min(LONGEST, Math.max(0, deadline - house.clock.now()));
-  open.timer = setTimeout(() => cancel(open, 'deadline_passed', house), left);
+  const proof = proofEnds(open.exchange);
+  const ends = Math.min(deadline, proof);
+  if (ends === Infinity) return;
+  const left = Math.max(0, ends - house.clock.now());
+  const over = (): void => cancel(open, deadline <= proof ? 'deadline_passed' : 'proof_ended', house);
+  open.timer = setTimeout(left > LONGEST ? () => arm(open, house, deadline) : over, Math.min(LONGEST, left));
   open.timer.unref();
+}
+
+/** An answer to an ask brings a proof of its own; everything else ends with the proof that opened it. */
+function proofEnds({ row, principal }: Exchange): number {
+  return row.opener === 'server' ? Infinity : (principal.expires ?? Infinity);
+}
+
+/** The session of a standing exchange was used with a newer proof. */
+export function renew(open: Open, principal: Principal, house: House): void {
+  open.exchange.principal = principal;
+  if (open.exchange.state === 'open') arm(open, house, open.ends);
 }
 
 /** The inward crossing is over; the exchange now waits for its server, as long as that server is given. */
@@ -123,12 +138,15 @@ export function end(
   );
 }
 
+/** Ends that the agent is told by name. */
+const TOLD: ReadonlySet<CancelWhy> = new Set(['deadline_passed', 'draining', 'proof_ended']);
+
 /** Somebody gave up on it. Nothing more reaches the agent than that, and nothing at all when the agent is gone. */
 export function cancel(open: Open, why: CancelWhy, house: House): void {
   const { exchange } = open;
   if (exchange.state !== 'open') return;
   exchange.state = 'cancelled';
-  const verdict = deny(why === 'deadline_passed' || why === 'draining' ? why : 'cancelled', { detail: why });
+  const verdict = deny(TOLD.has(why) ? (why as Reason) : 'cancelled', { detail: why });
   const status = why === 'deadline_passed' ? 'failed' : 'cancelled';
   open.flight?.cancel(why);
   const told = (): void => {
@@ -172,7 +190,7 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
 export function rest(parent: Open, house: House): void {
   if (parent.rests !== undefined) return;
   parent.rests = parent.ends - house.clock.now();
-  clearTimeout(parent.timer);
+  arm(parent, house, Infinity);
 }
 
 function childEnded(parent: Open, child: Open, house: House): void {

@@ -98,7 +98,10 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
   house.observer.refused('outward', stop.stage, verdict.reason, open.exchange);
   switch (crossing.kind) {
     case 'event':
-      return quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house);
+      return after(
+        quietly(() => keep(house, refusalRecord(crossing, stop, verdict, house)), house),
+        () => verdict.reason === 'proof_ended' && cancel(open, 'proof_ended', house),
+      );
     case 'opening':
       return after(
         quietly(() => keep(house, stopRecord(open, crossing, stop, verdict, house)), house),

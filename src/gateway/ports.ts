@@ -107,8 +107,17 @@ export interface Sessions {
 
 /** Where released messages of one exchange go: the agent's side. `Promise` means: wait, the agent reads slowly. */
 export interface Reply {
-  /** The message did not cross. `challenges` are for WWW-Authenticate (RFC 9110 §11.6.1), where nobody was identified. */
-  refuse(verdict: Deny, requestId: Id | undefined, era: Era, challenges?: readonly string[]): void;
+  /**
+   * The message did not cross. `challenges` are for WWW-Authenticate (RFC 9110 §11.6.1), where nobody was identified or
+   * scopes are missing; `headers` go with them.
+   */
+  refuse(
+    verdict: Deny,
+    requestId: Id | undefined,
+    era: Era,
+    challenges?: readonly string[],
+    headers?: readonly (readonly [name: string, value: string])[],
+  ): void;
   /** A notification or an answer was taken: 202. */
   accept(): void;
   event(exchange: Exchange, message: Message): void | Promise<void>;
@@ -134,6 +143,8 @@ export interface Handling {
 export interface Standing {
   readonly exchange: Exchange;
   readonly outlet: Outlet;
+  /** A later message of the session brought a newer proof of the same principal: it lives as long as that one. */
+  renew(principal: Principal): void;
   /** Ends it; open asks are answered with `cancelled`. */
   end(why: CancelWhy): void;
 }
@@ -157,7 +168,9 @@ export type CancelWhy =
   | 'deadline_passed'
   | 'session_ended'
   | 'draining'
-  | 'suspended';
+  | 'suspended'
+  /** The proof of identity that it was opened with has expired or was revoked. */
+  | 'proof_ended';
 
 /** What has been sent and may still be influenced. */
 export interface Flight {

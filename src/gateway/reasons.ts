@@ -28,6 +28,7 @@ export const REASONS = {
   // authenticate, throttle
   unauthenticated:         { status: 401, code: 401,    tell: 'Authentication is required.', remedy: 'Give the agent a token: `sallyport status` names the file that holds the owner\'s.' },
   credentials_rejected:    { status: 401, code: 401,    tell: 'These credentials are not accepted.', remedy: 'Compare the agent\'s token with the one in the data directory; it changes when the file is deleted.' },
+  proof_ended:             { status: 401, code: 401,    tell: 'The proof of identity has ended; authenticate again.', remedy: 'Nothing: the token expired or was revoked while the exchange was open. Longer calls need longer tokens.' },
   throttled:               { status: 429, code: 429,    tell: 'Too many messages at once; try again shortly.', remedy: 'Raise `limits`, or look at what this caller is doing.' },
   // read
   malformed:               { status: 400, code: -32700, tell: 'The message is not one well-formed JSON text.', remedy: 'Correct the client.' },

@@ -42,6 +42,8 @@ export class Crossing {
   session: Session | undefined;
   /** WWW-Authenticate values for a 401. */
   challenges: readonly string[] = [];
+  /** Headers that go with them (RFC 9449 §9: DPoP-Nonce). */
+  challengeHeaders: readonly (readonly [name: string, value: string])[] = [];
   /** Given back when the body is read, or the message refused before. */
   readonly whenRead: (() => void)[] = [];
   /** What is known of a message that could not be read. */

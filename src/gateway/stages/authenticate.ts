@@ -37,6 +37,7 @@ function take(identified: Identified, crossing: Crossing, challenges: string[]):
     return PASS;
   }
   if (identified.challenge !== undefined) challenges.push(identified.challenge);
+  if (identified.headers) crossing.challengeHeaders = identified.headers;
   if (identified.why === 'absent') return undefined;
   crossing.challenges = challenges;
   return deny('credentials_rejected', { detail: identified.detail });

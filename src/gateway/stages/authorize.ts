@@ -20,7 +20,12 @@ function decide(crossing: Crossing, house: House): Verdict | Promise<Verdict> {
 function insufficient(crossing: Crossing, house: House): Verdict | undefined {
   const { exchange } = crossing;
   for (const part of house.parts.identity) {
-    const found = part.sufficient?.(exchange.principal, exchange.row.action, serverOf(exchange.target));
+    const found = part.sufficient?.(
+      exchange.principal,
+      exchange.row.action,
+      serverOf(exchange.target),
+      exchange.endpoint,
+    );
     if (!found || found.sufficient) continue;
     crossing.challenges = [found.challenge];
     return deny('insufficient_scope', { detail: found.detail });

@@ -7,6 +7,7 @@ import { isObject, type JsonObject } from '../document.ts';
 import type { Exchange } from '../exchange.ts';
 import type { House } from '../house.ts';
 import { methodRow } from '../methods.ts';
+import type { Principal } from '../principal.ts';
 import type { Crossing, Stage } from '../stage.ts';
 import { deny, PASS, type Verdict } from '../verdict.ts';
 
@@ -17,6 +18,7 @@ export function match(house: House): Stage {
 function judge(crossing: Crossing, house: House): Verdict {
   const { exchange, message } = crossing;
   if (exchange.state !== 'open') return deny('unsolicited', { detail: 'the exchange is over' });
+  if (proofEnded(exchange.principal, house)) return deny('proof_ended', { detail: 'what it was opened with' });
   switch (crossing.kind) {
     case 'event':
       return event(exchange, message.method, crossing, house);
@@ -25,6 +27,12 @@ function judge(crossing: Crossing, house: House): Verdict {
     case 'closing':
       return inputRequests(exchange, crossing, house);
   }
+}
+
+/** Timers may be late and revocations come at any time: nothing goes out to a proof that does not count any more. */
+function proofEnded(principal: Principal, house: House): boolean {
+  if (principal.expires !== undefined && house.clock.now() >= principal.expires) return true;
+  return house.parts.identity.some((part) => part.holds?.(principal) === false);
 }
 
 function event(exchange: Exchange, method: string, crossing: Crossing, house: House): Verdict {

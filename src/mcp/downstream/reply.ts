@@ -51,11 +51,17 @@ export class HttpReply implements Reply {
     this.#settings = settings;
   }
 
-  refuse(verdict: Deny, requestId: Id | undefined, _era?: Era, challenges: readonly string[] = []): void {
+  refuse(
+    verdict: Deny,
+    requestId: Id | undefined,
+    _era?: Era,
+    challenges: readonly string[] = [],
+    more: readonly (readonly [string, string])[] = [],
+  ): void {
     clearTimeout(this.#patience);
     const { status, json } = renderRefusal(verdict, requestId);
     if (status === 202) return this.#out.empty(202);
-    const headers = this.#headers(verdict.reason, status, challenges);
+    const headers = [...this.#headers(verdict.reason, status, challenges), ...more.flat()];
     if (this.#way === undefined) this.#out.json(status, json, headers);
     else this.#way.last(json, status, headers);
   }
@@ -135,7 +141,8 @@ export class HttpReply implements Reply {
 
   #headers(reason: Reason, status: number, challenges: readonly string[] = []): readonly string[] {
     const named = challenges.length > 0 ? challenges.join(', ') : this.#settings.challenge(reason);
-    if (status === 401) return ['www-authenticate', named];
+    // RFC 6750 §3.1: missing scopes are a 403 that says which
+    if (status === 401 || (status === 403 && challenges.length > 0)) return ['www-authenticate', named];
     if (status === 405) return ['allow', 'POST'];
     if (status === 429 || status === 503) return ['retry-after', '1'];
     return [];

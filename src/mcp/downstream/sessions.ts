@@ -53,7 +53,7 @@ export interface SessionDeps {
 }
 
 interface Live extends Session {
-  readonly principal: Principal;
+  principal: Principal;
   readonly token: string;
   readonly expires: number;
   readonly store: EventStore;
@@ -93,6 +93,7 @@ export class LegacySessions implements Sessions, SessionRoom {
       return undefined;
     }
     live.used = this.#deps.clock.now();
+    if (live.principal !== principal) this.#renew(live, principal);
     return live;
   }
 
@@ -228,6 +229,12 @@ export class LegacySessions implements Sessions, SessionRoom {
     if (typeof id !== 'string') return undefined;
     this.#ids.set(token, id);
     return id;
+  }
+
+  /** Every message brings its own proof; the news of the session go on as long as the latest one counts. */
+  #renew(live: Live, principal: Principal): void {
+    live.principal = principal;
+    live.standing?.renew(principal);
   }
 
   #expired(live: Live): boolean {
