@@ -92,7 +92,7 @@ export class LegacyConnection implements Connection {
   }
 
   ask(request: OwnRequest, sink: Sink): Call {
-    const call = this.#board.call(request.method, sink, undefined, this.#deps.lease.grant);
+    const call = this.#board.call(request.method, this.#levelling(request, sink), undefined, this.#deps.lease.grant);
     const params = ownParams(request.params, request.hop, 'legacy', this.#deps.gateway);
     this.#wire.send(Buffer.from(writeRequest(call.id, request.method, params)), call, call.grant);
     return call;
@@ -175,6 +175,14 @@ export class LegacyConnection implements Connection {
   #unsubscribed(uri: string): void {
     this.#deps.memory.subscribed.delete(uri);
     if (this.#wanted.includes(uri)) void this.#reconcile();
+  }
+
+  /** Levels of agents come merged, as requests of the gateway's own. */
+  #levelling({ method, params }: OwnRequest, sink: Sink): Sink {
+    if (method !== 'logging/setLevel') return sink;
+    return closingSeen(sink, ({ payload }) => {
+      if (payload === 'result') this.#deps.memory.level = { level: params['level'] ?? null };
+    });
   }
 
   #remembering(exchange: Exchange, sink: Sink): Sink {
