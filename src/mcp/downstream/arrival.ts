@@ -76,13 +76,14 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer | 'too
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    request.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= limit) return void chunks.push(chunk);
-      // nothing more is read; the answer closes the connection
-      request.pause();
+      // nothing more is kept; the answer closes the connection
+      request.off('data', take).pause();
       resolve('too_large');
-    });
+    };
+    request.on('data', take);
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on('error', () => resolve('gone'));
     request.on('close', () => resolve('gone'));

@@ -69,6 +69,9 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Milliseconds between looks for idle connections while the gateway stops. */
+const IDLE_LOOK = 50;
+
 const TIMEOUTS = { headers: 15_000, request: 60_000, idle: 75_000 };
 
 /** Opens all or none. Throws with a remedy when an address cannot be used. */
@@ -130,8 +133,11 @@ async function openDoor(bind: Bind, settings: ListenSettings, deps: ListenDeps):
     state.draining = true;
     server.close();
     server.closeIdleConnections();
+    // connections whose answers were begun before are kept alive, and idle with their last byte
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK);
     const timer = setTimeout(() => server.closeAllConnections(), grace);
     await closed;
+    clearInterval(idle);
     clearTimeout(timer);
     stopWatching();
   };

@@ -15,6 +15,9 @@ export const OUTGOING: OutgoingSettings = { keepAlive: 15_000, stall: 60_000 };
 /** Larger bodies are not worth the copy into one string with the head. */
 const SMALL = 16 * 1024;
 
+/** Milliseconds for which the rest of an unread body is thrown away, so that the answer is not lost with it. */
+const LINGER = 1000;
+
 /** Bytes of an unread body that are cheaper to skip than a new connection. */
 const SKIPPED = 64 * 1024;
 
@@ -103,6 +106,7 @@ export class Outgoing {
 
   #head(status: number, headers: readonly string[]): void {
     const close = this.#tooMuchLeft() ? ['connection', 'close'] : [];
+    if (close.length > 0) this.#linger();
     this.#res.writeHead(status, [...headers, ...this.#always, ...close]);
   }
 
@@ -111,6 +115,18 @@ export class Outgoing {
     const { complete, headers } = this.#res.req;
     if (complete) return false;
     return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SKIPPED;
+  }
+
+  /** RFC 9112 §9.6: a connection that is closed with input unread is reset, and takes the answer along. */
+  #linger(): void {
+    const { req, socket } = this.#res;
+    if (socket === null) return;
+    socket.destroySoon = () => {
+      socket.end();
+      req.resume();
+      const timer = setTimeout(() => socket.destroy(), LINGER).unref();
+      socket.once('close', () => clearTimeout(timer));
+    };
   }
 
   #comment(): void {
