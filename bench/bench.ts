@@ -16,7 +16,7 @@ import { machine, page, plain, table, type Report } from './harness/report.ts';
 import { allRows, type Row } from './harness/rows.ts';
 
 const FULL = { rounds: 5, seconds: 1.5, warmUp: 10, sessions: 1000 };
-const QUICK = { rounds: 1, seconds: 0.5, warmUp: 1, sessions: 200 };
+const QUICK = { rounds: 1, seconds: 0.4, warmUp: 0.5, sessions: 200 };
 const PAGE = new URL('../docs/performance.md', import.meta.url);
 
 const { values: options } = parseArgs({
