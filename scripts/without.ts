@@ -56,6 +56,13 @@ const TWINS: Readonly<Record<string, string>> = {
     `({ reading: () => FREE, opening: () => FREE })`,
     `const FREE = { allowed: true, done: undefined };`,
   ),
+  'limits/quotas': twin(
+    'limits',
+    'quotas',
+    'quotas',
+    `({ reading: () => FREE, opening: () => FREE })`,
+    `const FREE = { allowed: true, done: undefined };`,
+  ),
   'credentials/static': twin(
     'credentials',
     'static',

@@ -52,6 +52,8 @@ export const REQUIREMENTS = [
   { id: 'local.token',           component: 'identity/local',     source: 'law 1',            promise: 'The owner is who holds the token of the data directory; any other token is refused.' },
   { id: 'owner.only',            component: 'policy/owner',       source: 'law 1',            promise: 'The default policy permits the owner the listed servers, and nobody anything else.' },
   { id: 'concurrency.bounded',   component: 'limits/concurrency', source: 'law 11',           promise: 'Nobody has more open requests than allowed, and neither have all together.' },
+  { id: 'quotas.bounded',        component: 'limits/quotas',      source: 'law 11',           promise: 'A quota is never passed, whoever races and whatever restarts, and the rule that refuses is named.' },
+  { id: 'quotas.loop',           component: 'limits/quotas',      source: 'law 11',           promise: 'An agent that makes the same call again and again is stopped, and told so.' },
   { id: 'inspection.says-none',  component: 'inspection/none',    source: 'law 12',           promise: 'The stand-in for inspection is a part by name, so that `explain` shows that nothing is inspected.' },
   { id: 'redaction.all-or-none', component: 'redaction/none',     source: 'law 8',            promise: 'A redaction that policy orders and nobody can carry out stops the answer.' },
   { id: 'static.hidden',         component: 'credentials/static', source: 'law 3',            promise: 'A server gets its configured secret, the bare secret behind a scheme counts as one, and its record name says nothing about it.' },

@@ -5,6 +5,7 @@ import { staticCredentials } from './credentials/static/static.ts';
 import { local } from './identity/local/local.ts';
 import { none as noInspection } from './inspection/none/none.ts';
 import { concurrency } from './limits/concurrency/concurrency.ts';
+import { quotas } from './limits/quotas/quotas.ts';
 import { owner } from './policy/owner/owner.ts';
 import { none as noRedaction } from './redaction/none/none.ts';
 import { constant } from './risk/constant/constant.ts';
@@ -18,6 +19,7 @@ export const COMPONENTS: readonly AnyComponent[] = [
   owner,
   // kind: limits       how much of what?
   concurrency,
+  quotas,
   // kind: inspection   what is in a message?
   noInspection,
   // kind: redaction    what may not pass
