@@ -124,6 +124,28 @@ describe('a large message', { timeout: 120_000 }, () => {
     }
   });
 
+  test('stream that its agent reads slowly is as slow at its server, however small the events', async (t) => {
+    for (const { name, agent, server } of cells) {
+      if (server.transport === 'stdio' || agent.era !== server.era) continue;
+      const flood = new Flood(200 * MIB, 40);
+      answer = (asked) => flood.begin(asked);
+      const start = memory(gateway.pid);
+      const sent = agent.begin('tools/call', '"name":"do"', { meta: LOUD });
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      let taken = 0;
+      for (let n = 0; n < 200; n += 1) {
+        taken += (response.read(64 * 1024) as Buffer | null)?.length ?? 0;
+        await pass(10);
+      }
+      const grown = memory(gateway.pid) - start;
+      t.diagnostic(`${name}: ${mib(flood.written)} sent, ${mib(taken)} read, the gateway grew by ${mib(grown)}`);
+      assert.ok(taken > MIB, `${name}: ${mib(taken)} read`);
+      assert.ok(flood.written - taken < 40 * MIB, `${name}: ${mib(flood.written)} sent, ${mib(taken)} read`);
+      assert.ok(grown < 150 * MIB, `${name}: ${mib(grown)}`);
+      response.destroy();
+    }
+  });
+
   test('stream over a pipe is given up when its agent does not read, and others go on', async () => {
     for (const { name, agent, server } of cells) {
       if (server.transport === 'http' || agent.era !== server.era) continue;
@@ -174,13 +196,15 @@ function names(): string[] {
   return Array.from({ length: TOOLS }, (_, n) => `tool_${n}`);
 }
 
-/** Events of one KiB, as fast as they are taken. */
+/** Events as fast as they are taken. */
 class Flood {
   written = 0;
   readonly #most: number;
+  readonly #text: string;
 
-  constructor(most: number) {
+  constructor(most: number, size = 1024) {
     this.#most = most;
+    this.#text = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"${'x'.repeat(size)}"}}`;
   }
 
   begin(asked: Asked): void {
@@ -188,11 +212,9 @@ class Flood {
   }
 
   async #pour(asked: Asked): Promise<void> {
-    const data = 'x'.repeat(900);
     while (this.written < this.#most && !asked.stream.destroyed) {
-      const text = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"${data}"}}`;
-      this.written += text.length;
-      if (!asked.event(text)) await drained(asked.stream);
+      this.written += this.#text.length;
+      if (!asked.event(this.#text)) await drained(asked.stream);
     }
     asked.result('{"content":[]}');
   }
