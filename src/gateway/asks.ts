@@ -17,9 +17,14 @@ export interface EmbeddedAsk {
   readonly row: MethodRow;
 }
 
-/** The asks of a closing; a method that is no ask is given back as text. */
+/** Questions that may be open below one request; a person or model answers each, and more would be a flood. */
+export const MOST_ASKS = 32;
+
+/** The asks of a closing; what is wrong with them is given back as text. */
 export function embeddedAsks(message: Message, clock: Clock): readonly EmbeddedAsk[] | string {
   const requests = inputRequests(message.doc.value);
+  const count = Object.keys(requests).length;
+  if (count > MOST_ASKS) return `inputRequests asks ${count} things at once, and at most ${MOST_ASKS} are passed on`;
   const asks: EmbeddedAsk[] = [];
   for (const [key, request] of Object.entries(requests)) {
     const method = isObject(request) ? request['method'] : undefined;

@@ -4,7 +4,7 @@
  */
 import type { AuditRecord } from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
-import { askKey, type EmbeddedAsk } from './asks.ts';
+import { askKey, MOST_ASKS, type EmbeddedAsk } from './asks.ts';
 import type { Doc, Edit } from './document.ts';
 import type { Exchange, Message } from './exchange.ts';
 import { keep, type House } from './house.ts';
@@ -152,6 +152,8 @@ function fail(open: Open, reason: Reason, detail: string, house: House, retryAft
   else void failed();
 }
 
+const TOO_MANY = `${MOST_ASKS} questions are open below this request`;
+
 /** A server asks the agent: a child exchange, whose opening crosses OUTWARD and whose answer crosses INWARD. */
 function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>[1], house: House): void {
   const row = methodRow('server', message.method);
@@ -160,6 +162,8 @@ function ask(parent: Open, message: Message, answered: Parameters<Outlet['ask']>
   }
   if (parent.exchange.state !== 'open' && !away(parent))
     return refuseAsk(parent, message, answered, deny('cancelled'), house);
+  if (parent.children.size >= MOST_ASKS)
+    return refuseAsk(parent, message, answered, deny('ask_not_possible', { detail: TOO_MANY }), house);
   const child = register(childExchange(parent.exchange, row, message, house), parent.reply, house, parent);
   child.answered = once(answered);
   child.grant = parent.grant;

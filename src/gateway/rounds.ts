@@ -4,6 +4,7 @@
  * is asked again with the answers, until it is content (basic/patterns/mrtr; at most `ROUNDS` times).
  */
 import { newId } from '../lib/ids.ts';
+import { MOST_ASKS } from './asks.ts';
 import { isObject, type Edit, type JsonObject } from './document.ts';
 import type { Exchange, Message } from './exchange.ts';
 import { keep, type House } from './house.ts';
@@ -36,6 +37,8 @@ export function goesOn(open: Open, message: Message, house: House, ways: Ways): 
   if (open.rounds > ROUNDS)
     return ways.fail(open, 'ask_not_possible', `the server asked ${ROUNDS} times and is not content`, house);
   const requests = requestsOf(message);
+  if (requests.length > MOST_ASKS)
+    return ways.fail(open, 'ask_not_possible', `inputRequests asks ${requests.length} things at once`, house);
   const wrong = requests.find(({ method }) => methodRow('server', method)?.wire !== 'request');
   if (wrong) return ways.fail(open, 'ask_not_possible', `inputRequests.${wrong.key} asks ${wrong.method}`, house);
   if (requests.length === 0) return again(open, message, new Map(), house, ways);
