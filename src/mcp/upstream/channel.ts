@@ -474,7 +474,10 @@ export class Channel implements Quay {
 
   #news(message: Message): void {
     this.#deps.news(this.key, message.method, member(message.doc.value, 'params'));
-    this.#listeners.hear(message, this.#deps.limits);
+    const deaf = this.#listeners.hear(message, this.#deps.limits);
+    if (deaf === 0) return;
+    const fields = { server: this.#deps.settings.name, method: message.method, listeners: deaf };
+    this.#deps.log.debug(fields, 'news left out: the agent does not read');
   }
 }
 

@@ -7,7 +7,7 @@ import type { JsonLimits } from '../codec/json.ts';
 import type { Attached } from './attached.ts';
 import type { Standing } from './connection.ts';
 import { union, wants } from './listen.ts';
-import { SUBSCRIPTION_ID, member } from './switchboard.ts';
+import { SUBSCRIPTION_ID, member, text } from './switchboard.ts';
 
 /** What names no subject. */
 const OF_NOBODY = new Set(['notifications/message', 'notifications/elicitation/complete']);
@@ -46,12 +46,14 @@ export class Listeners {
     return sessions.length === 1 ? sessions[0] : undefined;
   }
 
-  hear(message: Message, limits: JsonLimits): void {
-    if (this.size === 0) return;
+  /** Returns how many did not hear it, because they do not read. */
+  hear(message: Message, limits: JsonLimits): number {
+    if (this.size === 0) return 0;
     const listeners = this.#of(message.method, member(message.doc.value, 'params'));
-    if (listeners.length === 0) return;
+    if (listeners.length === 0) return 0;
     const clean = untagged(message, limits);
-    for (const { outlet } of listeners) void outlet.event(clean);
+    const about = subjectOf(message);
+    return listeners.filter((listener) => !listener.hear(clean, about)).length;
   }
 
   /** Logs and ends of elicitations go only where they cannot be another's (law 10). */
@@ -60,6 +62,20 @@ export class Listeners {
     if (!OF_NOBODY.has(method)) return all.filter(({ filter }) => wants(filter, method, params));
     const principals = new Set(all.map(({ exchange }) => exchange.principal.key));
     return principals.size === 1 ? all : [];
+  }
+}
+
+/** What a piece of news is about, where the latest says it all. */
+function subjectOf({ method, doc }: Message): string | undefined {
+  switch (method) {
+    case 'notifications/tools/list_changed':
+    case 'notifications/prompts/list_changed':
+    case 'notifications/resources/list_changed':
+      return method;
+    case 'notifications/resources/updated':
+      return `${method} ${text(member(member(doc.value, 'params'), 'uri'))}`;
+    default:
+      return undefined;
   }
 }
 
