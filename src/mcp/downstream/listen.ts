@@ -69,6 +69,9 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Connections at one door; more are closed as they come, so that descriptors are left for servers and records. */
+const MOST_CONNECTIONS = 10_000;
+
 /** Milliseconds between looks for idle connections while the gateway stops. */
 const IDLE_LOOK = 50;
 
@@ -160,7 +163,9 @@ function serverFor(bind: Bind, settings: ListenSettings): Server {
     insecureHTTPParser: false,
   };
   const tls = bind.kind === 'tcp' ? bind.tls : undefined;
-  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls) });
+  const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls) });
+  server.maxConnections = MOST_CONNECTIONS;
+  return server;
 }
 
 function listenTcp(server: Server, bind: Extract<Bind, { kind: 'tcp' }>): Promise<Address> {
