@@ -16,6 +16,7 @@ import { startDramaHttp } from './fixtures/drama/http.ts';
 import type { DramaHttp } from './fixtures/drama/http.ts';
 import { startStage } from './fixtures/drama/stage.ts';
 import type { Stage } from './fixtures/drama/stage.ts';
+import { openRaw } from './real/raw.ts';
 
 const SCRIPT = fileURLToPath(new URL('fixtures/drama/stdio.ts', import.meta.url));
 const DEADLINE = 1_000;
@@ -284,6 +285,15 @@ describe('A server that is a process', () => {
   test('that asks five hundred things which the agent cannot answer ends that call, and is in use again at once', async () => {
     assert.equal((await call(stage, 'stdio', 'ask-a-lot')).error!.code, -32021);
     await heals(stage, 'stdio');
+  });
+
+  test('that asks an agent five hundred things at once is answered for, and the agent is asked a few of them', async () => {
+    const agent = await openRaw({ kind: 'http', url: `${stage.url}/mcp/stdio`, token: stage.token }, 'legacy');
+    const { message, before: asked } = await agent.request(1, 'tools/call', { name: 'ask-a-lot', arguments: {} });
+    assert.ok(message['result'], JSON.stringify(message));
+    assert.ok(asked.length >= 1 && asked.length <= 64, `${asked.length} questions`);
+    await agent.close();
+    await answers(stage, 'stdio');
   });
 
   test('that leaves a grandchild behind with its pipes is lost at once, and a new one is started', async () => {
