@@ -120,6 +120,32 @@ describe('callers who share their servers', { timeout: 120_000 }, () => {
     await settled(() => gateway.status().open === 0 && gateway.status().sessions === 0);
   });
 
+  test('cannot resume a stream by the id of an event of another session, of their own or of others', async () => {
+    const [ana, anew, bob] = [
+      await agentOf('alice', 'legacy'),
+      await agentOf('alice', 'legacy'),
+      await agentOf('bob', 'legacy'),
+    ];
+    plan.set('hers', { caller: 0, server: 1, id: '1', token: '1', fate: 'answer', takes: 1 });
+    const params = '"name":"http-legacy__do","arguments":{"tag":"hers"}';
+    const { bytes } = await ana.call('tools/call', params, { meta: '"progressToken":1' });
+    const event = /^id: (\S+)$/m.exec(bytes.toString())?.[1];
+    assert.ok(event, bytes.toString());
+    const resume = (agent: WireAgent): Promise<Answer> =>
+      answered(agent.request({ 'last-event-id': event, accept: 'text/event-stream' }, 'GET').end());
+    for (const other of [anew, bob]) {
+      const { status, last } = await resume(other);
+      assert.equal(status, 400);
+      assert.doesNotMatch(last, /hers/);
+    }
+    const own = await resume(ana);
+    assert.match(own.last, /"tag":"hers"/);
+    for (const agent of [ana, anew, bob]) await answered(agent.request({}, 'DELETE').end());
+    const gone = await resume(ana);
+    assert.equal(gone.status, 404);
+    assert.doesNotMatch(gone.last, /hers/);
+  });
+
   async function agentOf(name: string, era: Era): Promise<WireAgent> {
     const agent = await WireAgent.open({ url: gateway.url, token: `${name}-token` }, '/mcp', era);
     return started.adopt(agent, (one) => one.close());
