@@ -146,6 +146,32 @@ describe('callers who share their servers', { timeout: 120_000 }, () => {
     assert.doesNotMatch(gone.last, /hers/);
   });
 
+  test('cannot go on with the state of another’s request, and with their own only once and as they asked', async () => {
+    const [alice, bob] = [await agentOf('alice', 'modern'), await agentOf('bob', 'modern')];
+    const first = '"name":"http-modern__do","arguments":{"ask":"state"}';
+    const { last } = await alice.call('tools/call', first);
+    const { result } = JSON.parse(last) as { result: { requestState: string } };
+    assert.notEqual(result.requestState, 'of the server', last);
+    const goOn = (agent: WireAgent, params: string, id: string): Promise<Answer> =>
+      agent.call('tools/call', `${params},"requestState":${JSON.stringify(result.requestState)}`, { id });
+    const other = first.replace('"state"', '"other"');
+    for (const [agent, params] of [
+      [bob, first],
+      [alice, other],
+    ] as const) {
+      const refused = await goOn(agent, params, '2');
+      assert.match(refused.last, /"error"/, refused.last);
+    }
+    assert.match((await goOn(alice, first, '3')).last, /"went on"/);
+    assert.match((await goOn(alice, first, '4')).last, /"error"/);
+    assert.equal(
+      servers
+        .find(({ era, transport }) => era === 'modern' && transport === 'http')!
+        .seen.filter((text) => text.includes('"of the server"')).length,
+      1,
+    );
+  });
+
   async function agentOf(name: string, era: Era): Promise<WireAgent> {
     const agent = await WireAgent.open({ url: gateway.url, token: `${name}-token` }, '/mcp', era);
     return started.adopt(agent, (one) => one.close());
@@ -197,6 +223,11 @@ function judge({ id }: Step, tag: string, messages: readonly string[]): void {
 }
 
 function misbehave(asked: Asked, transport: Transport, plan: ReadonlyMap<string, Step>): void {
+  if (asked.message.params?.arguments?.['ask'] !== undefined) {
+    const again = asked.text.includes('"requestState":"of the server"');
+    const asks = '{"resultType":"input_required","requestState":"of the server"}';
+    return asked.result(again ? '{"content":[],"structuredContent":"went on","resultType":"complete"}' : asks);
+  }
   const tag = String(asked.message.params?.arguments?.['tag']);
   const step = plan.get(tag);
   const token = JSON.stringify(asked.message.params?._meta?.['progressToken']);
