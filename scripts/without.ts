@@ -49,6 +49,13 @@ const TWINS: Readonly<Record<string, string>> = {
     `({ decide: () => ALL, release: () => ALL, epoch: () => 0 })`,
     `const ALL = { effect: 'permit', rules: ['all'], obligations: [] };`,
   ),
+  'policy/cedar': twin(
+    'policy',
+    'cedar',
+    'cedar',
+    `({ decide: () => ALL, release: () => ALL, epoch: () => 0 })`,
+    `const ALL = { effect: 'permit', rules: ['all'], obligations: [] };`,
+  ),
   'limits/concurrency': twin(
     'limits',
     'concurrency',

@@ -29,6 +29,7 @@ export async function openState(config: Config, log: Log): Promise<State> {
     clock,
     log,
     data: config.data,
+    base: config.base,
     gateway: GATEWAY,
     servers: config.servers.map(({ name }) => name),
     tenant: config.tenant,

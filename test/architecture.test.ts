@@ -226,6 +226,7 @@ const PARSES: Readonly<Record<string, string>> = {
   'src/cli/gateway-client.ts': 'an answer of the own gateway',
   'src/cli/relay/discover.ts': 'a file of the own data directory',
   'src/components/audit/jsonl/recover.ts': 'one string of a line that the gateway wrote',
+  'src/components/policy/cedar/known.ts': 'a definition that the catalog read with the strict parser and kept',
   'src/components/store/keys.ts': 'the key ring that the gateway wrote',
   'src/components/store/postgres/listener.ts': 'notices that the gateway wrote',
   'src/telemetry/log.ts': 'a line of the own log',

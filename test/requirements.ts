@@ -51,6 +51,9 @@ export const REQUIREMENTS = [
   // the box
   { id: 'local.token',           component: 'identity/local',     source: 'law 1',            promise: 'The owner is who holds the token of the data directory; any other token is refused.' },
   { id: 'owner.only',            component: 'policy/owner',       source: 'law 1',            promise: 'The default policy permits the owner the listed servers, and nobody anything else.' },
+  { id: 'cedar.default-deny',    component: 'policy/cedar',       source: 'law 1',            promise: 'Only what a policy permits is permitted; what forbids wins, and a policy that cannot be evaluated denies.' },
+  { id: 'cedar.only-read',       component: 'policy/cedar',       source: 'law 4',            promise: 'A value that policy cannot hold is refused where a policy reads it, and an argument never becomes an entity.' },
+  { id: 'cedar.lists-sound',     component: 'policy/cedar',       source: 'law 6',            promise: 'What is not listed is denied with any arguments, and what is surely denied is not listed.' },
   { id: 'concurrency.bounded',   component: 'limits/concurrency', source: 'law 11',           promise: 'Nobody has more open requests than allowed, and neither have all together.' },
   { id: 'quotas.bounded',        component: 'limits/quotas',      source: 'law 11',           promise: 'A quota is never passed, whoever races and whatever restarts, and the rule that refuses is named.' },
   { id: 'quotas.loop',           component: 'limits/quotas',      source: 'law 11',           promise: 'An agent that makes the same call again and again is stopped, and told so.' },

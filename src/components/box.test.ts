@@ -12,6 +12,7 @@ import { manualClock } from '../lib/clock.ts';
 import type { Audit } from './audit/audit.ts';
 import type { AuditRecord } from './audit/record.ts';
 import { COMPONENTS } from './components.ts';
+import { samplePrincipal, sampleQuestion } from './samples.ts';
 import type { Credentials } from './credentials/credentials.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Inspection } from './inspection/inspection.ts';
@@ -77,6 +78,31 @@ verifies('owner.only', 'a stranger is permitted nothing, and the owner no server
     assert.equal(await ask(['owner'], 'files'), 'permit');
   });
 });
+
+const CEDAR_RULES = [
+  { allow: 'readers', group: 'readers', tool: 'files/read', where: { path: { like: '/pub/*' } } },
+  { deny: 'no secrets', tool: 'files/read', where: { 'options.secret': true } },
+];
+
+verifies(
+  'cedar.default-deny',
+  'a rule permits what it names, a denial wins, and nobody else is permitted anything',
+  async () => {
+    await inBox<Policy>('policy/cedar', { rules: CEDAR_RULES }, async (policy) => {
+      const ask = async (groups: readonly string[], name: string, args: object) => {
+        const resource = { server: 'files', kind: 'tool', name };
+        const question = { ...sampleQuestion(), principal: samplePrincipal('p', { groups }), resource };
+        return (await policy.decide({ ...question, params: { name, arguments: args } } as unknown as Question)).effect;
+      };
+      assert.equal(await ask(['readers'], 'read', { path: '/pub/a' }), 'permit');
+      assert.equal(await ask(['readers'], 'read', { path: '/etc/a' }), 'silence');
+      assert.equal(await ask(['readers'], 'read', { path: '/pub/a', options: { secret: true } }), 'forbid');
+      assert.equal(await ask(['readers'], 'read', { path: '/pub/a', options: 7 }), 'forbid');
+      assert.equal(await ask(['readers'], 'write', { path: '/pub/a' }), 'silence');
+      assert.equal(await ask([], 'read', { path: '/pub/a' }), 'silence');
+    });
+  },
+);
 
 verifies(
   'concurrency.bounded',

@@ -6,6 +6,7 @@ import { local } from './identity/local/local.ts';
 import { none as noInspection } from './inspection/none/none.ts';
 import { concurrency } from './limits/concurrency/concurrency.ts';
 import { quotas } from './limits/quotas/quotas.ts';
+import { cedar } from './policy/cedar/cedar.ts';
 import { owner } from './policy/owner/owner.ts';
 import { none as noRedaction } from './redaction/none/none.ts';
 import { constant } from './risk/constant/constant.ts';
@@ -17,6 +18,7 @@ export const COMPONENTS: readonly AnyComponent[] = [
   local,
   // kind: policy       may this principal do exactly this?
   owner,
+  cedar,
   // kind: limits       how much of what?
   concurrency,
   quotas,

@@ -41,6 +41,8 @@ export interface Config {
   readonly url: string | undefined;
   /** Absolute path of the gateway's own folder. */
   readonly data: string;
+  /** Absolute path of the folder of the configuration file. */
+  readonly base: string;
   readonly mode: 'enforce' | 'observe';
   readonly tenant: string;
   readonly servers: readonly ServerConfig[];

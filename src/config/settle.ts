@@ -27,6 +27,7 @@ export function settle(
     message,
     listen: [written.listen].flat().map((listen) => settleListen(listen, base)),
     tls: written.tls && settleTls(written.tls),
+    base,
     data: written.data === undefined ? defaultData(env) : resolve(base, homed(written.data)),
     servers: Object.entries(written.servers).map(([name, server]) =>
       settleServer(name, server, base, choose('credentials')),

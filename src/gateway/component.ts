@@ -27,6 +27,8 @@ export interface PartDeps {
   readonly tenant: string;
   /** The gateway's own folder, mode 0700. */
   readonly data: string;
+  /** The folder of the configuration file: relative paths in settings start there. Absent: the working directory. */
+  readonly base?: string;
   readonly gateway: { readonly name: string; readonly version: string };
   /** Names of the configured servers, in order. */
   readonly servers: readonly string[];

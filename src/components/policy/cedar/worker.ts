@@ -1,0 +1,33 @@
+/** The throw-away thread: reads policies, checks them, runs their cases, answers once. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { calendarOf } from './calendar.ts';
+import { resultOf, type CaseResult } from './cases.ts';
+import type { Compiled } from './compiled.ts';
+import { compileAll } from './compile.ts';
+import { Engine } from './engine.ts';
+import { exact, listed, type Judged } from './judge.ts';
+import { Slices } from './slices.ts';
+import type { FromThread, ToThread } from './thread.ts';
+import { validateAll } from './validate.ts';
+
+const given = workerData as ToThread;
+
+function answer(): FromThread {
+  const { rules, problems } = compileAll(given.texts);
+  if (problems.length > 0) return { rules, problems, warnings: [], results: [] };
+  const checked = validateAll(rules, given.texts, given.known);
+  return { rules, ...checked, results: checked.problems.length > 0 ? [] : run(rules) };
+}
+
+function run(rules: readonly Compiled[]): CaseResult[] {
+  const { cases, roles, calendar } = given;
+  const slices = new Slices(rules, 0, roles);
+  const judged: Judged = { slices, engine: new Engine(), moment: calendarOf(calendar) };
+  return cases.map((one) => {
+    const slice = slices.of(one.question.principal, one.question.action, one.question.resource);
+    return resultOf(one, (one.listing ? listed : exact)(one.question, slice, judged));
+  });
+}
+
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: there is no origin.
+parentPort?.postMessage(answer());
