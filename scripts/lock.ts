@@ -31,7 +31,7 @@ writeFileSync('package-lock.json', `${JSON.stringify(lock, undefined, 2)}\n`);
 rmSync(folder, { recursive: true });
 
 /** `@oxlint/binding-linux-arm64-musl` names its platform: system, processor, and which C library. */
-function platformOf(name: string): Pick<Locked, 'os' | 'cpu' | 'libc'> {
+function platformOf(name: string): { os: string[]; cpu: string[]; libc?: string[] } {
   const [os = '', cpu = '', library = ''] = (name.split('/').at(-1) ?? '').replace('binding-', '').split('-');
   const libc = os === 'linux' ? { libc: [library.startsWith('musl') ? 'musl' : 'glibc'] } : {};
   return { os: [os], cpu: [cpu], ...libc };
