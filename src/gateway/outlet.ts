@@ -17,6 +17,7 @@ import { outcomeRecord, refusalRecord } from './records.ts';
 import { retryHint } from './retry.ts';
 import { asksAgain, goesOn, roundOver } from './rounds.ts';
 import { Crossing } from './stage.ts';
+import { asInputRequired } from './url-asks.ts';
 import { deny, type Deny } from './verdict.ts';
 import { walk, type Stop } from './walk.ts';
 
@@ -37,8 +38,9 @@ function event(open: Open, message: Message, house: House): void | Promise<void>
 function close(open: Open, message: Message, house: House): void {
   if (away(open)) return void (open.parked!.last = (heir) => close(heir, message, house));
   roundOver(open, message.payload === 'error' ? 'error' : 'result', house);
-  if (asksAgain(open.exchange, message)) goesOn(open, message, house, { ask, fail, outlet: outletOf(open, house) });
-  else void cross(open, open, outward(open, 'closing', message), house);
+  const known = asInputRequired(open.exchange, message, house);
+  if (asksAgain(open.exchange, known)) goesOn(open, known, house, { ask, fail, outlet: outletOf(open, house) });
+  else void cross(open, open, outward(open, 'closing', known), house);
 }
 
 /** The gateway's own closing: what a parked exchange asks. Its asks are exchanges already. */

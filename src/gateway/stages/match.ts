@@ -36,7 +36,8 @@ function proofEnded(principal: Principal, house: House): boolean {
 }
 
 function event(exchange: Exchange, method: string, crossing: Crossing, house: House): Verdict {
-  if (!methodRow('server', method) || !exchange.row.events.includes(method))
+  const known = methodRow('server', method)?.eras.includes(exchange.era);
+  if (!known || !exchange.row.events.includes(method))
     return deny('unsolicited', { detail: `${method} has no place in ${exchange.row.method}` });
   if (method !== 'notifications/message') return PASS;
   return logged(exchange, crossing, house) ? PASS : deny('below_log_level');

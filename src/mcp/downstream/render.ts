@@ -52,7 +52,10 @@ function resultEdits(exchange: Exchange, result: JsonObject): Edit[] {
  * miss a capability that the agent did not declare is -32021 with the capability's name.
  */
 function errorEdits(message: Message): Edit[] {
-  if (message.doc.raw(['error', 'code']) === '-32002') return [replacing(['error', 'code'], '-32602')];
+  const code = message.doc.raw(['error', 'code']);
+  if (code === '-32002') return [replacing(['error', 'code'], '-32602')];
+  // 2026-07-28 has no such code; with addresses to visit it was turned into a question before (url-asks.ts).
+  if (code === '-32042') return [replacing(['error', 'code'], '-32603')];
   const missing = missingCapability(message);
   if (missing === undefined) return [];
   return [

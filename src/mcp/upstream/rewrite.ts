@@ -27,10 +27,22 @@ export function outgoing(
   const params = isObject(doc.value) ? doc.value['params'] : undefined;
   const edits: Edit[] = [{ op: 'set', path: ['id'], json: id }];
   nameEdits(edits, exchange, params);
+  roundEdits(edits, exchange, params, era);
   const minted = mint(exchange, id, era, own);
   for (const [key, value] of Object.entries(trace ?? {})) minted.set(key, JSON.stringify(value));
   metaEdits(edits, params, minted, era);
   return splice(doc, edits);
+}
+
+/**
+ * Words of multi-round-trip requests (2026-07-28 basic/patterns/mrtr) mean nothing to a legacy server, and nothing in the
+ * mouth of a legacy agent: between the eras it is the gateway that asks, and its rounds have a parent.
+ */
+function roundEdits(edits: Edit[], exchange: Exchange, params: Json | undefined, era: Era): void {
+  if (exchange.era === era || exchange.parent !== undefined || !isObject(params)) return;
+  for (const name of ['inputResponses', 'requestState']) {
+    if (Object.hasOwn(params, name)) edits.push({ op: 'remove', path: ['params', name] });
+  }
 }
 
 /** Parameters of a request of the gateway's own. */
