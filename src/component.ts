@@ -42,4 +42,6 @@ export type { Credentials, Issued } from './components/credentials/credentials.t
 export type { Audit, Durability } from './components/audit/audit.ts';
 export { auditRecord, RECORD_VERSION } from './components/audit/record.ts';
 export type { AuditRecord } from './components/audit/record.ts';
+/** What `params`, `result` and the `body` of events are where the gateway keeps them whole. */
+export { Payload } from './gateway/payload.ts';
 export type { Risk } from './components/risk/risk.ts';

@@ -1,5 +1,6 @@
 /** What is kept of a crossing, in the words of audit/record.ts. */
 import { hash } from 'node:crypto';
+import { Payload } from './payload.ts';
 import type { AuditRecord, RecordBody, RecordPrincipal, RecordVerdict } from '../components/audit/record.ts';
 import { newId } from '../lib/ids.ts';
 import { isObject, type Json, type Path } from './document.ts';
@@ -9,35 +10,23 @@ import type { OutcomeStatus } from './ports.ts';
 import type { Principal } from './principal.ts';
 import type { Crossing } from './stage.ts';
 import { serverOf } from './stages/question.ts';
-import type { Deny, Step } from './verdict.ts';
+import type { Deny, Obligation, Step } from './verdict.ts';
 import type { Stop } from './walk.ts';
 
 export function attemptRecord(crossing: Crossing, house: House): AuditRecord {
-  const { exchange } = crossing;
-  return {
-    ...base(house),
-    type: 'attempt',
-    ...about(exchange),
-    opener: exchange.row.opener,
-    ...optional('params', bodyOf(crossing.message)),
-    verdicts: crossing.trail.map(verdictOf),
-    obligations: crossing.obligations.map(({ kind }) => kind),
-    epoch: exchange.epoch,
-    ...optional('grant', crossing.grant?.id),
-  };
+  const { exchange, message, trail, obligations, grant } = crossing;
+  return attempt(exchange, bodyOf(message), house, { trail, obligations, grant: grant?.id });
 }
 
 export function eventRecord(crossing: Crossing, house: House): AuditRecord {
   const { message, exchange, direction } = crossing;
+  const body = bodyOf(message) ?? NOTHING;
   const start = base(house);
-  const body = bodyOf(message) ?? { sha256: hash('sha256', ''), bytes: 0 };
-  return {
-    ...start,
-    type: 'events',
-    exchange: exchange.id,
-    events: [{ method: message.method, direction, at: start.at, body }],
-  };
+  const event = { method: message.method, direction, at: start.at, body };
+  return { ...start, type: 'events', exchange: exchange.id, events: [event] };
 }
+
+const NOTHING: RecordBody = { sha256: hash('sha256', ''), bytes: 0 };
 
 /** `crossing` is absent where no message came: failures, deadlines, cancellations. */
 export function outcomeRecord(
@@ -53,11 +42,11 @@ export function outcomeRecord(
     exchange: exchange.id,
     run: exchange.run,
     status,
-    ...optional('reason', why?.reason),
-    ...optional('detail', why?.detail),
-    ...optional('result', crossing && refusable(crossing, why)),
-    verdicts: (crossing?.trail ?? []).map(verdictOf),
-    findings: crossing ? [...crossing.findings] : [],
+    reason: why?.reason,
+    detail: why?.detail,
+    result: crossing && refusable(crossing, why),
+    verdicts: crossing === undefined ? [] : crossing.trail.map(verdictOf),
+    findings: crossing === undefined ? [] : [...crossing.findings],
     labels: [...house.runs.labels(exchange.run)],
     milliseconds: Math.max(0, house.clock.now() - exchange.opened),
   };
@@ -65,31 +54,17 @@ export function outcomeRecord(
 
 /** The attempt of another round at a modern server: the same request, with the answers it asked for. */
 export function roundRecord(round: Exchange, house: House): AuditRecord {
-  return {
-    ...base(house),
-    type: 'attempt',
-    ...about(round),
-    opener: round.row.opener,
-    ...optional('params', bodyOf(round.opening)),
-    verdicts: [],
-    obligations: [],
-    epoch: round.epoch,
-  };
+  return attempt(round, bodyOf(round.opening), house, UNJUDGED);
 }
 
 /** An attempt for each ask that a modern server put into its result. */
 export function askRecords(crossing: Crossing, house: House): AuditRecord[] {
   const { exchange, asks, message } = crossing;
-  return asks.map(({ id, row, key }) => ({
-    ...base(house),
-    type: 'attempt',
-    ...about({ ...exchange, id, parent: exchange, row, requestId: undefined, target: { of: 'exchange', exchange } }),
-    opener: row.opener,
-    ...optional('params', bodyAt(message, ['result', 'inputRequests', key, 'params'])),
-    verdicts: [],
-    obligations: [],
-    epoch: exchange.epoch,
-  }));
+  return asks.map(({ id, row, key }) => {
+    const target = { of: 'exchange', exchange } as const;
+    const child = { ...exchange, id, parent: exchange, row, requestId: undefined, target };
+    return attempt(child, bodyAt(message, ['result', 'inputRequests', key, 'params']), house, UNJUDGED);
+  });
 }
 
 /** The outcome of an ask that a retry answers. */
@@ -104,7 +79,7 @@ export function answerRecord(
     exchange: id,
     run: exchange.run,
     status: 'result',
-    ...optional('result', bodyAt(message, ['params', 'inputResponses', key])),
+    result: bodyAt(message, ['params', 'inputResponses', key]),
     verdicts: [],
     findings: [],
     labels: [],
@@ -120,18 +95,18 @@ export function refusalRecord(crossing: Crossing, stop: Stop, verdict: Deny, hou
     direction: crossing.direction,
     stage: stop.stage,
     reason: verdict.reason,
-    ...optional('detail', verdict.detail),
+    detail: verdict.detail,
     rules: [...verdict.rules],
-    ...optional('peer', arrival?.peer.address),
-    ...optional('endpoint', arrival?.endpoint && endpointName(arrival.endpoint)),
-    ...optional('principal', principal && recordPrincipal(principal)),
-    ...optional('exchange', exchange?.id),
-    ...optional('run', exchange?.run),
-    ...optional('method', message?.method),
-    ...optional('requestId', crossing.unreadable?.requestId ?? exchange?.requestId),
-    ...optional('server', message?.from ?? (exchange && serverOf(exchange.target))),
-    ...optional('name', exchange && targetName(exchange)),
-    ...optional('params', message && refusable(crossing, verdict)),
+    peer: arrival?.peer.address,
+    endpoint: arrival?.endpoint && endpointName(arrival.endpoint),
+    principal: principal && recordPrincipal(principal),
+    exchange: exchange?.id,
+    run: exchange?.run,
+    method: message?.method,
+    requestId: crossing.unreadable?.requestId ?? exchange?.requestId,
+    server: message?.from ?? (exchange && serverOf(exchange.target)),
+    name: exchange && targetName(exchange),
+    params: message && refusable(crossing, verdict),
   };
 }
 
@@ -140,18 +115,62 @@ export function noticeRecord(what: string, details: object, house: House): Audit
   return { ...base(house), type: 'notice', what, details };
 }
 
-function base(house: House): {
-  v: AuditRecord['v'];
-  id: string;
-  at: string;
-  gateway: { name: string; version: string; config: string };
-} {
+interface Judged {
+  readonly trail: readonly Step[];
+  readonly obligations: readonly Obligation[];
+  readonly grant: string | undefined;
+}
+
+const UNJUDGED: Judged = { trail: [], obligations: [], grant: undefined };
+
+/** Members that are undefined are no part of a record. */
+function attempt(exchange: Exchange, params: RecordBody | undefined, house: House, judged: Judged): AuditRecord {
+  const { target } = exchange;
   return {
-    v: 1,
-    id: newId(house.clock),
-    at: timeText(house.clock.now()),
-    gateway: { name: house.gateway.name, version: house.gateway.version, config: house.settings.configDigest },
+    ...base(house),
+    type: 'attempt',
+    exchange: exchange.id,
+    parent: exchange.parent?.id,
+    resumes: exchange.resumes,
+    run: exchange.run,
+    principal: recordPrincipal(exchange.principal),
+    client: exchange.clientInfo,
+    session: exchange.session,
+    era: exchange.era,
+    version: exchange.version,
+    method: exchange.row.method,
+    requestId: exchange.requestId,
+    endpoint: endpointName(exchange.endpoint),
+    server: serverOf(target),
+    kind: target.of === 'definition' ? target.kind : undefined,
+    name: targetName(exchange),
+    definition: target.of === 'definition' ? target.definition?.digest : undefined,
+    trace: traceOf(exchange.opening),
+    opener: exchange.row.opener,
+    params,
+    verdicts: judged.trail.map(verdictOf),
+    obligations: judged.obligations.map(({ kind }) => kind),
+    epoch: exchange.epoch,
+    grant: judged.grant,
   };
+}
+
+type Base = Pick<AuditRecord, 'v' | 'id' | 'at' | 'gateway'>;
+
+function base(house: House): Base {
+  return { v: 1, id: newId(house.clock), at: timeText(house.clock.now()), gateway: gatewayOf(house) };
+}
+
+const gateways = new WeakMap<House['settings'], Base['gateway']>();
+
+/** One object for each configuration: a part may keep its text. */
+function gatewayOf({ gateway, settings }: House): Base['gateway'] {
+  let known = gateways.get(settings);
+  if (known === undefined) {
+    known = { name: gateway.name, version: gateway.version, config: settings.configDigest };
+    gateways.set(settings, known);
+  }
+  return known;
 }
 
 let last = { time: 0, text: new Date(0).toISOString() };
@@ -160,33 +179,6 @@ let last = { time: 0, text: new Date(0).toISOString() };
 function timeText(time: number): string {
   if (time !== last.time) last = { time, text: new Date(time).toISOString() };
   return last.text;
-}
-
-type About = Omit<
-  Extract<AuditRecord, { type: 'attempt' }>,
-  'v' | 'id' | 'at' | 'gateway' | 'type' | 'opener' | 'params' | 'verdicts' | 'obligations' | 'epoch' | 'grant'
->;
-
-function about(exchange: Exchange): About {
-  return {
-    exchange: exchange.id,
-    ...optional('parent', exchange.parent?.id),
-    ...optional('resumes', exchange.resumes),
-    run: exchange.run,
-    principal: recordPrincipal(exchange.principal),
-    ...optional('client', exchange.clientInfo),
-    ...optional('session', exchange.session),
-    era: exchange.era,
-    version: exchange.version,
-    method: exchange.row.method,
-    ...optional('requestId', exchange.requestId),
-    endpoint: endpointName(exchange.endpoint),
-    ...optional('server', serverOf(exchange.target)),
-    ...optional('kind', exchange.target.of === 'definition' ? exchange.target.kind : undefined),
-    ...optional('name', targetName(exchange)),
-    ...optional('definition', exchange.target.of === 'definition' ? exchange.target.definition?.digest : undefined),
-    ...optional('trace', traceOf(exchange.opening)),
-  };
 }
 
 function targetName({ target }: Exchange): string | undefined {
@@ -225,7 +217,7 @@ function refusable({ message, direction }: Crossing, why: Deny | undefined): Rec
   return { sha256: body.sha256, bytes: body.bytes };
 }
 
-/** The payload exactly as it came: its digest, its size, and its tree. */
+/** The payload exactly as it came. */
 function bodyOf(message: Message): RecordBody | undefined {
   return bodyAt(message, [message.payload]);
 }
@@ -234,7 +226,7 @@ function bodyAt({ doc }: Message, path: Path): RecordBody | undefined {
   const span = doc.span(path);
   if (!span) return undefined;
   const bytes = doc.bytes.subarray(span.start, span.end);
-  return { sha256: hash('sha256', bytes), bytes: bytes.length, json: valueAt(doc.value, path) };
+  return new Payload(bytes, valueAt(doc.value, path));
 }
 
 function valueAt(value: Json | undefined, path: Path): Json | undefined {
@@ -242,14 +234,15 @@ function valueAt(value: Json | undefined, path: Path): Json | undefined {
 }
 
 function verdictOf({ stage, verdict, would }: Step): RecordVerdict {
-  const shared = { effect: verdict.effect, stage, ...(would ? { would } : {}) };
   switch (verdict.effect) {
     case 'pass':
-      return { ...shared, rules: [...verdict.rules] };
-    case 'deny':
-      return { ...shared, rules: [...verdict.rules], reason: verdict.reason, ...optional('detail', verdict.detail) };
+      return { effect: 'pass', stage, would, rules: [...verdict.rules] };
+    case 'deny': {
+      const { rules, reason, detail } = verdict;
+      return { effect: 'deny', stage, would, rules: [...rules], reason, detail };
+    }
     case 'hold':
-      return { ...shared, rules: [] };
+      return { effect: 'hold', stage, would, rules: [] };
   }
 }
 
@@ -264,16 +257,12 @@ function recordPrincipal(principal: Principal): RecordPrincipal {
     tenant,
     issuer,
     subject,
-    ...optional('agent', agent),
-    ...optional('person', person),
+    agent,
+    person,
     groups: [...groups],
     chain: [...chain],
     proof: { ...proof },
   };
   principals.set(principal, made);
   return made;
-}
-
-function optional<const K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }

@@ -59,7 +59,14 @@ const about = {
   trace: z.string().optional(),
 };
 
-const body = z.strictObject({ sha256: z.string(), bytes: z.number(), json: z.unknown().optional() });
+const body = z.strictObject({
+  /** Of the bytes as they travelled. Absent where `json` is these bytes. */
+  sha256: z.string().optional(),
+  /** Of the payload as it travelled. */
+  bytes: z.number(),
+  /** The payload, where it is kept. */
+  json: z.unknown().optional(),
+});
 
 export const auditRecord = z.discriminatedUnion('type', [
   z.strictObject({

@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defineComponent } from '../../../gateway/component.ts';
 import type { Audit } from '../audit.ts';
-import type { AuditRecord } from '../record.ts';
 import { Journal } from './journal.ts';
+import { Lines } from './line.ts';
 import { closeOpenAttempts } from './recover.ts';
 
 const config = z.strictObject({
@@ -23,8 +23,6 @@ const config = z.strictObject({
     .describe('Whether arguments and results are kept, or only their SHA-256.'),
 });
 
-type Bodies = z.infer<typeof config>['bodies'];
-
 /** Files that a part of this process writes. A reload opens one again while its attempts are still alive. */
 const inUse = new Map<string, number>();
 
@@ -37,11 +35,12 @@ export const jsonl = defineComponent({
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, 'audit.jsonl');
     const journal = new Journal(file, log);
+    const lines = new Lines(bodies);
     const place = occupy(file);
-    if (place.alone) for (const record of closeOpenAttempts(file, clock, gateway)) journal.write(line(record, bodies));
+    if (place.alone) for (const record of closeOpenAttempts(file, clock, gateway)) journal.write(lines.line(record));
     await journal.synced();
     const keep: Audit['keep'] = (record) => {
-      journal.write(line(record, bodies));
+      journal.write(lines.line(record));
       return durability === 'strict' ? journal.synced() : journal.syncSoon();
     };
     let closed: Promise<void> | undefined;
@@ -54,21 +53,4 @@ function occupy(file: string): { alone: boolean; leave: () => void } {
   const others = inUse.get(file) ?? 0;
   inUse.set(file, others + 1);
   return { alone: others === 0, leave: () => inUse.set(file, (inUse.get(file) ?? 1) - 1) };
-}
-
-/** What tells attempts from outcomes comes first in every line: a restart reads the heads of lines only. */
-function line(record: AuditRecord, bodies: Bodies): Buffer {
-  const { v, at, id, type } = record;
-  const { exchange, run } = record as { exchange?: string; run?: string };
-  const { name, version, config } = record.gateway;
-  const gateway = { name, version, config };
-  const ordered = Object.assign({ v, at, id, type, exchange, run, gateway }, record, { gateway });
-  return Buffer.from(`${JSON.stringify(ordered, bodies === 'full' ? undefined : withoutBody)}\n`);
-}
-
-function withoutBody(key: string, value: unknown): unknown {
-  if (key !== 'params' && key !== 'result' && key !== 'body') return value;
-  if (typeof value !== 'object' || value === null || !('sha256' in value)) return value;
-  const { sha256, bytes } = value as { sha256: string; bytes?: number };
-  return { sha256, bytes };
 }
