@@ -2,6 +2,7 @@
  * What is open. Law 10: everything is found by the verified principal first, so that a guessed or colliding id never
  * reaches another's exchange.
  */
+import type { Ended } from '../components/limits/limits.ts';
 import type { Exchange, Id } from './exchange.ts';
 import type { Flight, Grant, Outlet, Reply } from './ports.ts';
 import type { Parked } from './park.ts';
@@ -14,7 +15,10 @@ export interface Open {
   readonly reply: Reply;
   readonly children: Set<Open>;
   /** Called once when it ends: limits given back, timers cleared. */
-  readonly ended: (() => void)[];
+  readonly ended: ((ended: Ended) => void)[];
+  /** Whether it went on its way to whoever answers it, and how many bytes came back. */
+  sent: boolean;
+  heard: number;
   flight: Flight | undefined;
   grant: Grant | undefined;
   /** Asks: the exchange below which the server asked. */

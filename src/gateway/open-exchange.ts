@@ -55,6 +55,8 @@ export function register(exchange: Exchange, reply: Reply, house: House, asker?:
     reply,
     children: new Set(),
     ended: [],
+    sent: false,
+    heard: 0,
     flight: undefined,
     grant: undefined,
     answered: undefined,
@@ -107,6 +109,7 @@ export function renew(open: Open, principal: Principal, house: House): void {
 export function start(crossing: Crossing, house: House): Open {
   const open = house.ledger.byId(crossing.exchange.id);
   if (!open) throw new Error('the exchange ended before it started');
+  open.sent = true;
   open.grant = crossing.grant;
   open.obligations = [...crossing.obligations];
   const server = serverOf(crossing.exchange.target);
@@ -177,7 +180,8 @@ export function finish(open: Open, house: House, status: OutcomeStatus, reason: 
   if (open.exchange.state === 'open') open.exchange.state = 'closed';
   clearTimeout(open.timer);
   house.ledger.remove(open);
-  for (const done of open.ended.splice(0)) done();
+  const ended = { status, sent: open.sent, bytes: open.heard };
+  for (const done of open.ended.splice(0)) done(ended);
   if (!house.parked.has(open.exchange.id)) for (const child of open.children) cancel(child, 'session_ended', house);
   house.observer.closed(open.exchange, status, reason);
   if (open.asker) childEnded(latest(open.asker), open, house);

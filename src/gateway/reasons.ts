@@ -58,6 +58,7 @@ export const REASONS = {
   cursor_invalid:          { status: 200, code: -32602, tell: 'Invalid cursor.', remedy: 'The gateway hands lists out whole and gives no cursors.' },
   // limit … approve
   limit_reached:           { status: 200, code: 429,    tell: 'A limit is reached; try again later.', remedy: 'Raise `limits`, or look at what this caller is doing.' },
+  loop_detected:           { status: 200, code: 429,    tell: 'The same call was made too often in a row. Its answer will not change: do something else, or wait.', remedy: 'See what the agent is doing; raise `loop` of `limits/quotas` if it polls by design.' },
   not_admitted:            { status: 200, code: 403,    tell: 'This is waiting for approval.', remedy: 'Approve the server or definition.' },
   arguments_refused:       { status: 200, code: -32602, tell: 'The arguments cannot be accepted.', remedy: 'See the detail: control characters, prototype keys or sizes.' },
   inspection_refused:      { status: 200, code: 403,    tell: 'The content was refused by inspection.', remedy: 'See the findings in the record.' },

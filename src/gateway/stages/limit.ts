@@ -2,7 +2,7 @@
 import type { Allowance, Limits } from '../../components/limits/limits.ts';
 import type { House } from '../house.ts';
 import type { Crossing, Stage } from '../stage.ts';
-import { deny, PASS, type Verdict } from '../verdict.ts';
+import { deny, PASS, type Deny, type Verdict } from '../verdict.ts';
 import { retryData } from './throttle.ts';
 
 export function limit(house: House): Stage {
@@ -22,10 +22,18 @@ function from(parts: readonly Limits[], first: number, crossing: Crossing, house
 
 /** What was taken is given back when the exchange ends, however it ends; at once when it ended while the part was asked. */
 function take(allowance: Allowance, crossing: Crossing, house: House): Verdict | undefined {
-  if (!allowance.allowed)
-    return deny('limit_reached', { detail: allowance.limit, data: retryData(allowance.retryAfter) });
+  if (!allowance.allowed) return refusal(allowance);
   const open = house.ledger.byId(crossing.exchange.id);
   if (open && allowance.done) open.ended.push(allowance.done);
   else allowance.done?.();
   return undefined;
+}
+
+/** A model reads the sentence, a program the number. What goes in circles is not told when to come again: it should not. */
+function refusal({ limit: detail, retryAfter, loop }: Extract<Allowance, { allowed: false }>): Deny {
+  const data = retryData(retryAfter);
+  if (loop) return deny('loop_detected', { detail, data });
+  const seconds = Math.max(1, Math.ceil((retryAfter ?? 0) / 1000));
+  const tell = retryAfter === undefined ? undefined : `A limit is reached; try again in ${seconds} s.`;
+  return deny('limit_reached', { detail, data, tell });
 }

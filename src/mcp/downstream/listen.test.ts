@@ -250,7 +250,7 @@ describe('the listener', () => {
     const slow: Core = {
       ...core(),
       handle(_arrival, reply) {
-        finishes.push(() => reply.refuse(deny('throttled'), undefined, 'modern'));
+        finishes.push(() => reply.refuse(deny('throttled', { data: { retryAfterMs: 2_100 } }), undefined, 'modern'));
         return { crossed: new Promise(() => undefined), cancel() {} };
       },
     };
@@ -260,7 +260,8 @@ describe('the listener', () => {
     const drained = listener.drain(5000);
     await assert.rejects(call(listener.url(), { method: 'POST', headers: POST, body: '{}' }), /ECONNREFUSED/);
     finishes[0]?.();
-    assert.equal((await pending).status, 429);
+    const throttled = await pending;
+    assert.deepEqual([throttled.status, throttled.headers['retry-after']], [429, '3']);
     await drained;
 
     const other = await started([LOOPBACK], { core: slow });

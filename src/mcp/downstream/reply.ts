@@ -2,6 +2,7 @@
  * Where released messages of one HTTP request go. One JSON answer when nothing but the closing comes; a stream as soon
  * as something comes before it, or after a silence that a proxy might take for death.
  */
+import { isObject } from '../../gateway/document.ts';
 import type { Era, Exchange, Id, Message } from '../../gateway/exchange.ts';
 import type { Arrival, Reply } from '../../gateway/ports.ts';
 import type { Reason } from '../../gateway/reasons.ts';
@@ -61,7 +62,7 @@ export class HttpReply implements Reply {
     clearTimeout(this.#patience);
     const { status, json } = renderRefusal(verdict, requestId);
     if (status === 202) return this.#out.empty(202);
-    const headers = [...this.#headers(verdict.reason, status, challenges), ...more.flat()];
+    const headers = [...this.#headers(verdict, status, challenges), ...more.flat()];
     if (this.#way === undefined) this.#out.json(status, json, headers);
     else this.#way.last(json, status, headers);
   }
@@ -94,7 +95,7 @@ export class HttpReply implements Reply {
     this.#room.failed(exchange);
     if (exchange.requestId === undefined) return this.refuse(verdict, undefined);
     const { status, json } = renderFailure(exchange, verdict);
-    way.last(json, status, this.#headers(verdict.reason, status));
+    way.last(json, status, this.#headers(verdict, status));
   }
 
   perform(exchange: Exchange): void {
@@ -139,14 +140,20 @@ export class HttpReply implements Reply {
     return token === undefined ? [] : ['mcp-session-id', token];
   }
 
-  #headers(reason: Reason, status: number, challenges: readonly string[] = []): readonly string[] {
-    const named = challenges.length > 0 ? challenges.join(', ') : this.#settings.challenge(reason);
+  #headers(verdict: Deny, status: number, challenges: readonly string[] = []): readonly string[] {
+    const named = challenges.length > 0 ? challenges.join(', ') : this.#settings.challenge(verdict.reason);
     // RFC 6750 §3.1: missing scopes are a 403 that says which
     if (status === 401 || (status === 403 && challenges.length > 0)) return ['www-authenticate', named];
     if (status === 405) return ['allow', 'POST'];
-    if (status === 429 || status === 503) return ['retry-after', '1'];
+    if (status === 429 || status === 503) return ['retry-after', String(retrySeconds(verdict))];
     return [];
   }
+}
+
+/** Whole seconds (RFC 9110 §10.2.3). */
+function retrySeconds({ data }: Deny): number {
+  const wait = isObject(data) ? data['retryAfterMs'] : undefined;
+  return typeof wait === 'number' ? Math.max(1, Math.ceil(wait / 1000)) : 1;
 }
 
 /** The response is all there is: when it breaks, the request is over. */
