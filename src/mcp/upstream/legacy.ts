@@ -35,6 +35,9 @@ export interface LegacyDeps {
 /** RFC 5424, the most talkative first. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
+/** Resources that one connection may be subscribed to: all are told again to a server that forgot them. */
+const MOST_SUBSCRIBED = 4096;
+
 const OFFERED = '2025-11-25';
 const SPOKEN = new Set([OFFERED, '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07']);
 
@@ -71,10 +74,23 @@ export class LegacyConnection implements Connection {
   send(exchange: Exchange, sink: Sink, grant: Grant | undefined): Call {
     const { method } = exchange.opening;
     const call = this.#board.call(method, this.#remembering(exchange, sink), exchange, grant);
+    if (this.#tooMany(exchange)) return this.#refused(call);
     const json = outgoing(exchange, call.id, 'legacy', this.#deps.gateway, this.#deps.trace(exchange));
     const raised = this.#raise(exchange);
     if (raised === undefined) this.#wire.send(json, call, grant);
     else void raised.then(() => call.open && this.#wire.send(json, call, grant));
+    return call;
+  }
+
+  #tooMany({ opening }: Exchange): boolean {
+    const { subscribed } = this.#deps.memory;
+    if (opening.method !== 'resources/subscribe' || subscribed.size < MOST_SUBSCRIBED) return false;
+    return !subscribed.has(text(member(member(opening.doc.value, 'params'), 'uri')));
+  }
+
+  #refused(call: Call): Call {
+    const detail = `${MOST_SUBSCRIBED} resources are subscribed to on this connection`;
+    queueMicrotask(() => this.#board.fail(call, 'limit_reached', detail));
     return call;
   }
 

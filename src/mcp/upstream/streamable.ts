@@ -38,6 +38,8 @@ interface Thread {
 
 const RETRY_MS = 1000;
 const LONGEST_MS = 30_000;
+/** A server that says `retry: 0` and closes every stream would keep the gateway busy. */
+const SHORTEST_MS = 10;
 const FAREWELL_MS = 1000;
 const RESUMES = 3;
 
@@ -164,7 +166,7 @@ export class StreamableWire implements LegacyWire {
     if (!call.open || this.#ended) return;
     const hopeless = thread.last === undefined || thread.failures >= RESUMES;
     if (hopeless) return this.#deps.board.fail(call, 'upstream_lost', detail);
-    const timer = this.#after(thread.retry, () => this.#resume(parcel, thread));
+    const timer = this.#after(pauseOf(thread.retry), () => this.#resume(parcel, thread));
     call.abort = () => clearTimeout(timer);
   }
 
@@ -216,7 +218,7 @@ export class StreamableWire implements LegacyWire {
 
   #reopen(thread: Thread, session: string | undefined): void {
     if (this.#ended || session !== this.#session) return;
-    const delay = Math.min(thread.retry * 2 ** thread.failures++, LONGEST_MS);
+    const delay = pauseOf(thread.retry * 2 ** thread.failures++);
     this.#after(delay, () => session === this.#session && this.#openStream(thread));
   }
 
@@ -258,6 +260,10 @@ export class StreamableWire implements LegacyWire {
     }
     return headers;
   }
+}
+
+function pauseOf(milliseconds: number): number {
+  return Math.min(Math.max(milliseconds, SHORTEST_MS), LONGEST_MS);
 }
 
 /** 404 is the specification's word; server-everything and older servers say 400, -32000, "No valid session ID". */
