@@ -9,7 +9,7 @@ import { startGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 
 const LISTS = { 'tools/list': () => '{"tools":[{"name":"do","inputSchema":{"type":"object"}}]}' };
-const DEADLINE_MS = 4_000;
+const DEADLINE_MS = 3_000;
 const HTML = '<!doctype html><title>Not here</title><p>{"jsonrpc":"2.0"}</p>';
 
 function http(asked: Asked, status: number, type: string | undefined, body: string | Buffer): void {
@@ -55,7 +55,8 @@ describe('an agent that', { timeout: 60_000 }, () => {
     const { status, last } = await modern.call('server/discover', '');
     assert.equal(status, 200);
     assert.match(last, /"supportedVersions"/);
-    assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
+    // half a second on a machine of one's own; its server would take 20
+    assert.ok(performance.now() - start < 1_500, `${performance.now() - start} ms`);
   });
 
   test('takes -32602 from a discovery for the end is not given it, whatever else stands in its metadata (Copilot CLI 1.0.79)', async () => {
@@ -203,7 +204,7 @@ describe('a server that', { timeout: 90_000 }, () => {
       const era = name === 'odd-modern' ? 'modern' : 'legacy';
       const server = await wireServer(transport, era, { lists: LISTS, call, ...(discover && { discover }) });
       started.adopt(server, (one) => one.close());
-      servers.push([name, { ...server.settings, deadline: `${DEADLINE_MS}ms` }]);
+      servers.push([name, { ...server.settings, deadline: name.startsWith('odd') ? `${DEADLINE_MS}ms` : '10s' }]);
     };
     for (const [at, name] of names.entries()) await add(`s${at}`, ...DISCOVERIES[name]!);
     await add('odd-modern', 'http', undefined);
