@@ -227,6 +227,8 @@ const PARSES: Readonly<Record<string, string>> = {
   'src/cli/relay/discover.ts': 'a file of the own data directory',
   'src/components/audit/jsonl/recover.ts': 'one string of a line that the gateway wrote',
   'src/components/policy/cedar/known.ts': 'a definition that the catalog read with the strict parser and kept',
+  'src/components/identity/oauth/revocations.ts': 'what the gateway itself wrote into its store',
+  'src/components/identity/oauth/web.ts': 'what an issuer of the configuration says, read by nobody else',
   'src/components/store/keys.ts': 'the key ring that the gateway wrote',
   'src/components/store/postgres/listener.ts': 'notices that the gateway wrote',
   'src/telemetry/log.ts': 'a line of the own log',

@@ -50,6 +50,12 @@ export const REQUIREMENTS = [
   { id: 'release.ordered',       stage: 'outward:release',     source: 'law 2',                                  promise: 'What may go out is released, in the order in which the server sent it.' },
   // the box
   { id: 'local.token',           component: 'identity/local',     source: 'law 1',            promise: 'The owner is who holds the token of the data directory; any other token is refused.' },
+  { id: 'oauth.verified',        component: 'identity/oauth',     source: 'RFC 9068; RFC 8725', promise: 'A token of an authorization server counts only as that server signed it.' },
+  { id: 'oauth.audience',        component: 'identity/oauth',     source: 'MCP basic/authorization; RFC 8707', promise: 'A token that was made for another resource, another endpoint of the gateway included, is refused.' },
+  { id: 'oauth.bound',           component: 'identity/oauth',     source: 'RFC 9449; RFC 8705', promise: 'A token that is bound to a key or certificate is worth nothing in other hands, and a proof counts once.' },
+  { id: 'oauth.keys',            component: 'identity/oauth',     source: 'law 11',           promise: 'Keys rotate without a gap, and no caller can make the gateway flood an issuer.' },
+  { id: 'oauth.revoked',         component: 'identity/oauth',     source: 'law 1',            promise: 'What is withdrawn at the gateway is refused at once, on every replica, after a restart too.' },
+  { id: 'oauth.scopes',          component: 'identity/oauth',     source: 'RFC 6750 §3.1',    promise: 'An operation without its scopes is refused with one challenge that names all of them.' },
   { id: 'owner.only',            component: 'policy/owner',       source: 'law 1',            promise: 'The default policy permits the owner the listed servers, and nobody anything else.' },
   { id: 'cedar.default-deny',    component: 'policy/cedar',       source: 'law 1',            promise: 'Only what a policy permits is permitted; what forbids wins, and a policy that cannot be evaluated denies.' },
   { id: 'cedar.only-read',       component: 'policy/cedar',       source: 'law 4',            promise: 'A value that policy cannot hold is refused where a policy reads it, and an argument never becomes an entity.' },

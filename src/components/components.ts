@@ -4,6 +4,7 @@ import { jsonl } from './audit/jsonl/jsonl.ts';
 import { staticCredentials } from './credentials/static/static.ts';
 import { local } from './identity/local/local.ts';
 import { none as noInspection } from './inspection/none/none.ts';
+import { oauth } from './identity/oauth/oauth.ts';
 import { concurrency } from './limits/concurrency/concurrency.ts';
 import { quotas } from './limits/quotas/quotas.ts';
 import { cedar } from './policy/cedar/cedar.ts';
@@ -16,6 +17,7 @@ import { embeddedStore, postgresStore } from './store/parts.ts';
 export const COMPONENTS: readonly AnyComponent[] = [
   // kind: identity     who is it, and how proven?
   local,
+  oauth,
   // kind: policy       may this principal do exactly this?
   owner,
   cedar,
