@@ -4,6 +4,9 @@ import type { AuditRecord } from './record.ts';
 
 export type Durability = 'standard' | 'strict';
 
+/** Milliseconds after which, with `standard`, a place that was taken away is noticed by the next record; a power cut loses as much. */
+export const NOTICED_WITHIN = 5;
+
 export interface Audit extends Part {
   /**
    * Must not return (or resolve) before the record is kept as `durability` promises: `standard`: handed to the operating

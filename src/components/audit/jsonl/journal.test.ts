@@ -13,7 +13,7 @@ async function journaled(run: (journal: Journal, syncs: Done[], file: string) =>
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
   const file = join(folder, 'audit.jsonl');
   const syncs: Done[] = [];
-  const journal = new Journal(file, sampleDeps(folder).log, (_fd, done) => syncs.push(done));
+  const journal = new Journal(file, sampleDeps(folder).log, 0, (_fd, done) => syncs.push(done));
   try {
     await run(journal, syncs, file);
   } finally {

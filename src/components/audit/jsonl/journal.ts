@@ -23,16 +23,21 @@ export class Journal {
   readonly #fd: number;
   readonly #log: Log;
   readonly #sync: Sync;
+  readonly #seenFor: number;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #broken: string | undefined;
+  /** When the file was last seen in its folder. */
+  #seen = -Infinity;
   #closed: Promise<void> | undefined;
 
-  constructor(file: string, log: Log, sync: Sync = fdatasync) {
+  /** @param seenFor milliseconds for which a file that was there is taken to be there still */
+  constructor(file: string, log: Log, seenFor: number, sync: Sync = fdatasync) {
     this.#fd = openSync(file, 'a+', 0o600);
     this.#log = log;
     this.#sync = sync;
+    this.#seenFor = seenFor;
     fchmodSync(this.#fd, 0o600);
     syncFolder(dirname(file));
     // A power cut may have torn the last line: the next record must not be glued to it.
@@ -42,21 +47,30 @@ export class Journal {
   /** Throws when the system does not take the whole line: then nothing was kept, and the caller denies. */
   write(bytes: Buffer): void {
     if (this.#broken !== undefined) throw new Error(`audit: ${this.#broken}`);
-    const { nlink, size } = fstatSync(this.#fd);
-    if (nlink === 0) throw this.#break('the audit file was removed; restart the gateway to begin another');
+    this.#look();
+    let written = 0;
     try {
-      let written = 0;
       while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
     } catch (error) {
-      this.#takeBack(size);
+      this.#takeBack(written);
       throw error;
     }
   }
 
+  /** The system takes lines for a file without a name as well; nobody will ever read them. */
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#seen < this.#seenFor) return;
+    if (fstatSync(this.#fd).nlink === 0)
+      throw this.#break('the audit file was removed; restart the gateway to begin another');
+    this.#seen = now;
+  }
+
   /** Half a line (disk full) would swallow the next record. */
-  #takeBack(size: number): void {
+  #takeBack(written: number): void {
+    if (written === 0) return;
     try {
-      ftruncateSync(this.#fd, size);
+      ftruncateSync(this.#fd, fstatSync(this.#fd).size - written);
     } catch {
       this.#break('half a record was written and cannot be taken back');
     }

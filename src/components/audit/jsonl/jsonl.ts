@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defineComponent } from '../../../gateway/component.ts';
-import type { Audit } from '../audit.ts';
+import { NOTICED_WITHIN, type Audit } from '../audit.ts';
 import { Journal } from './journal.ts';
 import { Lines } from './line.ts';
 import { closeOpenAttempts } from './recover.ts';
@@ -34,7 +34,7 @@ export const jsonl = defineComponent({
     const folder = resolve(dir ?? join(data, 'audit'));
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, 'audit.jsonl');
-    const journal = new Journal(file, log);
+    const journal = new Journal(file, log, durability === 'strict' ? 0 : NOTICED_WITHIN);
     const lines = new Lines(bodies);
     const place = occupy(file);
     if (place.alone) for (const record of closeOpenAttempts(file, clock, gateway)) journal.write(lines.line(record));
