@@ -126,6 +126,7 @@ function endSession(session: string, why: CancelWhy, house: House): void {
     // The DELETE that ends the session is done, not cancelled, by ending it.
     if (open.exchange.row.method !== 'session/end') cancel(open, why, house);
   }
+  house.runs.ended(session);
 }
 
 /** Nothing new is taken; listening exchanges end now, calls may finish. */

@@ -15,6 +15,11 @@ export class Runs {
     return session === undefined ? `principal:${principal.key}` : `session:${session}`;
   }
 
+  /** A session that ended never comes back: its id was minted here. */
+  ended(session: string): void {
+    this.#labels.delete(`session:${session}`);
+  }
+
   saw(run: string, label: string): void {
     const labels = this.#labels.get(run);
     if (labels) labels.add(label);
