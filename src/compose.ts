@@ -1,16 +1,18 @@
 /** The composition root: the only file that joins everything. Read it to see what talks to what. */
 import { adminRoutes, metricsRoute, probeRoutes, type RouteSources } from './admin/routes.ts';
+import { Agents } from './catalog/agents.ts';
 import { openCatalog, type OpenedCatalog } from './catalog/catalog.ts';
 import type { Loaded } from './config/load.ts';
 import type { Exchange } from './gateway/exchange.ts';
 import { createCore, type WholeCore } from './gateway/gateway.ts';
 import { Handles } from './gateway/handles.ts';
+import { expelBlocked } from './gateway/expel.ts';
 import type { House } from './gateway/house.ts';
 import { Ledger } from './gateway/ledger.ts';
 import type { Log, Upstreams } from './gateway/ports.ts';
 import { Runs } from './gateway/runs.ts';
 import { bindStages } from './gateway/stages/stages.ts';
-import { forgetful, issuer, ownerOf, permitted, tagged } from './joints.ts';
+import { followRevocations, forgetful, issuer, ownerOf, permitted, tagged } from './joints.ts';
 import { Lru } from './lib/lru.ts';
 import { codecOf } from './mcp/codec/edit.ts';
 import { localAnswers } from './mcp/downstream/answers.ts';
@@ -38,8 +40,10 @@ export interface Rooms {
   readonly catalog: OpenedCatalog;
   readonly sessions: LegacySessions;
   readonly telemetry: Telemetry;
+  readonly agents: Agents;
   readonly listeners: readonly Listener[];
   made: MadeParts;
+  stopRevocations: () => void;
   loaded: Loaded;
 }
 
@@ -74,6 +78,7 @@ async function join(
 ): Promise<Rooms> {
   const { config } = loaded;
   const { keyring, store } = state;
+  let rooms: Rooms | undefined;
   const limits = { bytes: config.message.size, depth: config.message.depth };
   const listeners: Listener[] = [];
   const rules = rulesOf(config, () => listeners.flatMap((listener) => [...listener.addresses()]));
@@ -99,6 +104,14 @@ async function join(
     sealTask: (exchange, server, task) => handles.seal(exchange, server, task),
     permitted: permitted(whole),
   });
+  const agents = await Agents.open({
+    records: store.records,
+    tenant: config.tenant,
+    clock,
+    log,
+    unknown: () => (rooms?.loaded ?? loaded).config.agents.unknown,
+  });
+  undo.push(() => agents.close());
   const sessions = new LegacySessions({
     core: () => core,
     catalog,
@@ -124,6 +137,7 @@ async function join(
     catalog,
     upstreams,
     sessions,
+    agents,
     codec: codecOf(limits),
     reader: createReader(limits),
     answers: localAnswers({
@@ -151,7 +165,11 @@ async function join(
   };
   const stages = bindStages(house);
   const core = createCore(house);
-  const rooms: Rooms = { log, state, house, core, upstreams, catalog, sessions, telemetry, listeners, made, loaded };
+  agents.onChange(() => expelBlocked(house));
+  rooms = {
+    ...{ log, state, house, core, upstreams, catalog, sessions, agents, telemetry, listeners, made, loaded },
+    stopRevocations: followRevocations(house),
+  };
   await open(rooms, listeners, { core, sessions, rules, clock, log }, undo);
   return rooms;
 }

@@ -1,11 +1,13 @@
 /** The small pieces between rooms that do not know each other. */
 import type { OpenedCatalog } from './catalog/catalog.ts';
-import type { Resource } from './components/policy/policy.ts';
+import type { Decision, Resource } from './components/policy/policy.ts';
 import type { Definition, DefinitionKind, Exchange, Message } from './gateway/exchange.ts';
+import { expelRevoked } from './gateway/expel.ts';
 import type { House } from './gateway/house.ts';
 import { methodRow } from './gateway/methods.ts';
 import type { Catalog, Grant, Outlet, Upstreams } from './gateway/ports.ts';
 import type { Principal } from './gateway/principal.ts';
+import { reachesServer } from './gateway/reach.ts';
 import { grantKey } from './gateway/stages/credential.ts';
 
 /** News of a server reach a listening exchange with the server's name on them. */
@@ -75,6 +77,8 @@ const ACTIONS: Readonly<Record<DefinitionKind, string>> = {
   template: 'resources/read',
 };
 
+const SILENCE: Decision = { effect: 'silence' };
+
 /** What is listed: everything that policy does not deny already with its arguments unknown. */
 export function permitted(house: () => House) {
   return (
@@ -86,8 +90,9 @@ export function permitted(house: () => House) {
     const { policy, risk } = house().parts;
     const action = methodRow('agent', ACTIONS[kind])?.action ?? '';
     const score = risk.score(exchange);
-    const answers = definitions.map((definition) =>
-      policy.decide({
+    const answers = definitions.map((definition) => {
+      if (!reachesServer(exchange.principal, definition.server)) return SILENCE;
+      return policy.decide({
         principal: exchange.principal,
         action,
         resource: resourceOf(exchange, definition),
@@ -99,8 +104,8 @@ export function permitted(house: () => House) {
         peer: exchange.peer,
         run: exchange.run,
         risk: score,
-      }),
-    );
+      });
+    });
     const sync = answers.every((answer) => !(answer instanceof Promise));
     if (sync) return answers.map((answer) => !(answer instanceof Promise) && answer.effect === 'permit');
     return Promise.all(answers.map(async (answer) => (await answer).effect === 'permit'));
@@ -128,3 +133,9 @@ function uriMessage(uri: string, like: Message): Message {
 }
 
 const nothing = { bytes: Buffer.alloc(0), span: () => undefined, raw: () => undefined };
+
+/** What was opened with a proof ends when its part takes the proof back. Returns the way to stop. */
+export function followRevocations(house: House): () => void {
+  const stops = house.parts.identity.map((part) => part.onRevoked?.(() => expelRevoked(house)));
+  return () => stops.forEach((stop) => stop?.());
+}

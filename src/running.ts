@@ -4,6 +4,7 @@ import type { Rooms } from './compose.ts';
 import type { Loaded } from './config/load.ts';
 import { places } from './config/places.ts';
 import { keep } from './gateway/house.ts';
+import { followRevocations } from './joints.ts';
 import { quietly } from './gateway/open-exchange.ts';
 import { noticeRecord } from './gateway/records.ts';
 import { makeParts } from './parts.ts';
@@ -83,6 +84,9 @@ export class Running {
     house.epoch += 1;
     rooms.made = made;
     rooms.loaded = loaded;
+    rooms.stopRevocations();
+    rooms.stopRevocations = followRevocations(house);
+    rooms.agents.reloaded();
     this.#renewCertificates(loaded);
     await upstreams.reload(loaded.config.servers);
     catalog.reload(loaded.config.servers);
@@ -96,7 +100,7 @@ export class Running {
   }
 
   async #close(grace: number): Promise<void> {
-    const { core, listeners, sessions, upstreams, catalog, telemetry, made, state } = this.#rooms;
+    const { core, listeners, sessions, upstreams, catalog, agents, telemetry, made, state } = this.#rooms;
     core.drain();
     sessions.close();
     await Promise.all(listeners.map((listener) => listener.drain(grace)));
@@ -104,6 +108,8 @@ export class Running {
     await catalog.close();
     await this.#notice('stop', {});
     await telemetry.close();
+    this.#rooms.stopRevocations();
+    await agents.close();
     await made.close();
     await state.close();
   }
@@ -132,7 +138,7 @@ function urlsOfListener(listener: Rooms['listeners'][number]): string[] {
 }
 
 function assertReloadable(before: Loaded, after: Loaded): void {
-  const fixed = ['listen', 'data', 'tenant', 'metrics', 'traces', 'message'] as const;
+  const fixed = ['listen', 'data', 'tenant', 'metrics', 'traces', 'message', 'admin'] as const;
   const changed = fixed.filter((key) => !isDeepStrictEqual(before.config[key], after.config[key]));
   if (!isDeepStrictEqual(before.config.store, after.config.store)) changed.push('store' as never);
   if (changed.length > 0)

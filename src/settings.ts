@@ -69,6 +69,11 @@ export function ownBind({ data }: Config): Bind {
   return { kind: 'socket', path: places(data).socket };
 }
 
+/** Where the admin API has an address besides the owner's socket. */
+export function adminBind({ admin, tls, plain }: Config): Bind | undefined {
+  return admin && bindOf(admin.listen, tls, plain);
+}
+
 /** Where metrics have an address of their own. */
 export function metricsBind({ metrics }: Config): Bind | undefined {
   return metrics?.listen && bindOf(metrics.listen, undefined, false);

@@ -218,6 +218,7 @@ test('what is hashed is hashed in canonical form', () => {
 const PARSES: Readonly<Record<string, string>> = {
   'src/gateway/handles.ts': 'one string without members, cut out of a document that the strict parser read',
   'src/gateway/sealing.ts': 'claims that this gateway wrote and authenticated',
+  'src/catalog/agents.ts': 'what the gateway itself wrote into its store',
   'src/catalog/keeping.ts': 'what the gateway itself wrote into its store',
   'src/cli/commands/call.ts': 'what the user typed',
   'src/cli/commands/status.ts': 'an answer of the own gateway',
@@ -226,6 +227,7 @@ const PARSES: Readonly<Record<string, string>> = {
   'src/cli/gateway-client.ts': 'an answer of the own gateway',
   'src/cli/relay/discover.ts': 'a file of the own data directory',
   'src/components/audit/jsonl/recover.ts': 'one string of a line that the gateway wrote',
+  'src/components/identity/api-key/keys.ts': 'what the gateway itself wrote into its store',
   'src/components/policy/cedar/known.ts': 'a definition that the catalog read with the strict parser and kept',
   'src/components/identity/oauth/revocations.ts': 'what the gateway itself wrote into its store',
   'src/components/identity/oauth/web.ts': 'what an issuer of the configuration says, read by nobody else',

@@ -50,6 +50,9 @@ export const REQUIREMENTS = [
   { id: 'release.ordered',       stage: 'outward:release',     source: 'law 2',                                  promise: 'What may go out is released, in the order in which the server sent it.' },
   // the box
   { id: 'local.token',           component: 'identity/local',     source: 'law 1',            promise: 'The owner is who holds the token of the data directory; any other token is refused.' },
+  { id: 'api-key.exact',         component: 'identity/api-key',   source: 'law 1',            promise: 'A caller with a key is who the key was made for; a key that differs in one character is refused.' },
+  { id: 'api-key.ends',          component: 'identity/api-key',   source: 'law 4',            promise: 'An expired, revoked or rotated-out key is refused on every replica, and what was opened with it ends.' },
+  { id: 'api-key.hashed',        source: 'law 3',                 promise: 'A key is shown once; only its hash is kept.' },
   { id: 'oauth.verified',        component: 'identity/oauth',     source: 'RFC 9068; RFC 8725', promise: 'A token of an authorization server counts only as that server signed it.' },
   { id: 'oauth.audience',        component: 'identity/oauth',     source: 'MCP basic/authorization; RFC 8707', promise: 'A token that was made for another resource, another endpoint of the gateway included, is refused.' },
   { id: 'oauth.bound',           component: 'identity/oauth',     source: 'RFC 9449; RFC 8705', promise: 'A token that is bound to a key or certificate is worth nothing in other hands, and a proof counts once.' },
@@ -70,6 +73,12 @@ export const REQUIREMENTS = [
   { id: 'risk.constant',         component: 'risk/constant',      source: 'architecture: words', promise: 'Policy is told the configured risk.' },
   { id: 'store.embedded',        component: 'store/embedded',     source: 'architecture: state', promise: 'What the embedded store was told is there after a restart, and a name is used up once.' },
   { id: 'store.postgres',        component: 'store/postgres',     source: 'architecture: state', promise: 'The PostgreSQL store is configured by a reference and refuses a configuration without one.' },
+  // agents
+  { id: 'agents.unknown',        source: 'architecture: words', promise: 'A caller that is not registered is refused, held in quarantine or a guest, as the setting says; a proof that differs in one property is not the registered one.' },
+  { id: 'agents.stopped',        source: 'architecture §2, admit', promise: 'A suspended or expired agent is refused, and what it has open ends within a second, on every replica.' },
+  { id: 'agents.quarantine',     source: 'architecture §2, admit', promise: 'An agent in quarantine may list, and nothing else, in observe mode too.' },
+  { id: 'agents.tenants',        source: 'architecture: state', promise: 'Agents and keys never cross tenants.' },
+  { id: 'reach.narrows',         source: 'architecture §2, admit', promise: 'What the scope of a key or the registration of an agent does not hold is not reached, whatever policy says.' },
   // laws that are no single stage's
   { id: 'order.in-words',        source: 'architecture §2', promise: 'The stages stand in the order that the laws need: judged before credentials, recorded before moved.' },
   { id: 'pipeline.complete',     source: 'law 4',  promise: 'A row of the pipeline without a file behind it does not start.' },

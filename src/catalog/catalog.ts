@@ -2,6 +2,7 @@
 import type { Health } from '../gateway/component.ts';
 import type { Definition, DefinitionKind, Endpoint, Exchange } from '../gateway/exchange.ts';
 import type { Catalog, Clock, Flight, Hop, Log, Outlet, ServerSettings, Upstreams } from '../gateway/ports.ts';
+import { serversInReach } from '../gateway/reach.ts';
 import { deny } from '../gateway/verdict.ts';
 import { failed, tell, type Answer } from './answer.ts';
 import { Discover } from './discover.ts';
@@ -83,8 +84,7 @@ class LiveCatalog implements OpenedCatalog {
     const limits = { ...LIMITS, ...deps.limits };
     const permitted = deps.permitted ?? everything;
     const views = new Views(deps.servers, limits.views, { upstreams, keeping, clock, log, limits });
-    const identify = (exchange: Exchange): string =>
-      this.#discover.identify(exchange, this.servers(exchange.endpoint) ?? []);
+    const identify = (exchange: Exchange): string => this.#discover.identify(exchange, this.#within(exchange) ?? []);
     this.#log = log;
     this.#keeping = keeping;
     this.#views = views;
@@ -99,8 +99,14 @@ class LiveCatalog implements OpenedCatalog {
     return this.#views.has(endpoint.server) ? [endpoint.server] : undefined;
   }
 
+  /** Servers out of a caller's reach do not exist for it: no list, no name, no instructions of them. */
+  #within({ endpoint, principal }: Pick<Exchange, 'endpoint' | 'principal'>): readonly string[] | undefined {
+    const servers = this.servers(endpoint);
+    return servers && serversInReach(principal, servers);
+  }
+
   resolve(exchange: Exchange): ReturnType<Catalog['resolve']> {
-    const servers = this.servers(exchange.endpoint);
+    const servers = this.#within(exchange);
     return servers === undefined ? deny('server_unknown') : this.#resolver.resolve(exchange, servers);
   }
 
@@ -113,7 +119,7 @@ class LiveCatalog implements OpenedCatalog {
   }
 
   surface(endpoint: Endpoint, hop: Hop, deadline: number): ReturnType<Catalog['surface']> {
-    return this.#discover.surface(endpoint, this.servers(endpoint) ?? [], hop, deadline);
+    return this.#discover.surface(endpoint, this.#within({ endpoint, principal: hop.principal }) ?? [], hop, deadline);
   }
 
   open(exchange: Exchange, outlet: Outlet): Flight {
@@ -151,7 +157,7 @@ class LiveCatalog implements OpenedCatalog {
 
   async #answer(exchange: Exchange): Promise<Answer | undefined> {
     try {
-      const servers = this.servers(exchange.endpoint);
+      const servers = this.#within(exchange);
       if (servers === undefined) return failed('server_unknown', 'the server is no longer configured');
       const kind = kindListedBy(exchange.row.method);
       if (kind !== undefined) return await this.#lists.answer(exchange, kind, servers);

@@ -2,6 +2,7 @@
 import type { AnyComponent } from '../gateway/component.ts';
 import { jsonl } from './audit/jsonl/jsonl.ts';
 import { staticCredentials } from './credentials/static/static.ts';
+import { apiKey } from './identity/api-key/api-key.ts';
 import { local } from './identity/local/local.ts';
 import { none as noInspection } from './inspection/none/none.ts';
 import { oauth } from './identity/oauth/oauth.ts';
@@ -17,6 +18,7 @@ import { embeddedStore, postgresStore } from './store/parts.ts';
 export const COMPONENTS: readonly AnyComponent[] = [
   // kind: identity     who is it, and how proven?
   local,
+  apiKey,
   oauth,
   // kind: policy       may this principal do exactly this?
   owner,

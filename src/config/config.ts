@@ -46,6 +46,10 @@ export interface Config {
   readonly mode: 'enforce' | 'observe';
   readonly tenant: string;
   readonly servers: readonly ServerConfig[];
+  /** What becomes of a caller that is not in the registry of agents. */
+  readonly agents: { readonly unknown: 'refuse' | 'quarantine' | 'guest' };
+  /** Where the admin API listens besides the owner's socket. */
+  readonly admin: { readonly listen: Listen } | undefined;
   readonly identity: readonly ChosenPart[];
   readonly policy: ChosenPart;
   readonly limits: readonly ChosenPart[];

@@ -16,11 +16,19 @@ export function conflicts(config: Settled): Conflict[] {
   return [...openListeners(config), ...clientCertificates(config), ...socketTooLong(config)];
 }
 
-function openListeners({ listen, tls, plain }: Settled): Conflict[] {
-  const open = listen.filter((one) => !isLoopback(one));
-  if (open.length === 0 || tls !== undefined || plain) return [];
+function openListeners({ listen, admin, tls, plain }: Settled): Conflict[] {
+  if (tls !== undefined || plain) return [];
+  const doors = [
+    { path: ['listen'], at: listen },
+    { path: ['admin', 'listen'], at: admin ? [admin.listen] : [] },
+  ];
+  const open = doors.filter(({ at }) => at.some((one) => !isLoopback(one)));
   const found = 'an address that other machines reach, without TLS';
-  return [{ path: ['listen'], expected: 'tls, or plain: true spelled out, for an address off loopback', found }];
+  return open.map(({ path }) => ({
+    path,
+    expected: 'tls, or plain: true spelled out, for an address off loopback',
+    found,
+  }));
 }
 
 function clientCertificates({ tls }: Settled): Conflict[] {

@@ -157,6 +157,21 @@ export function configSchema(components: readonly AnyComponent[], { own = false 
         .record(serverName, server(part('credentials')))
         .prefault({})
         .describe('The MCP servers behind the gateway, by name.'),
+      agents: z
+        .strictObject({
+          unknown: z
+            .enum(['refuse', 'quarantine', 'guest'])
+            .default('guest')
+            .describe(
+              'What becomes of a caller that is not registered. quarantine: it may list, and nothing else. guest: policy alone decides.',
+            ),
+        })
+        .prefault({})
+        .describe('The registry of agents, which `sallyport agent` fills.'),
+      admin: z
+        .strictObject({ listen: address.describe('Its own address. `tls` and `plain` hold for it as for `listen`.') })
+        .optional()
+        .describe("The admin API on an address of its own, besides the owner's socket."),
       identity: z
         .array(part('identity'))
         .min(1)

@@ -14,7 +14,7 @@ export function settle(
   env: NodeJS.ProcessEnv,
 ): Omit<Config, 'digest'> {
   const choose = (kind: string) => (settings: PartSettings) => chosen(components, kind, settings);
-  const { hosts, origins, url, plain, mode, tenant, log, traces, message } = written;
+  const { hosts, origins, url, plain, mode, tenant, log, traces, message, agents } = written;
   return {
     hosts,
     origins,
@@ -25,6 +25,8 @@ export function settle(
     log,
     traces,
     message,
+    agents,
+    admin: written.admin && { listen: settleListen(written.admin.listen, base) },
     listen: [written.listen].flat().map((listen) => settleListen(listen, base)),
     tls: written.tls && settleTls(written.tls),
     base,

@@ -149,6 +149,7 @@ export async function testHouse(options: HouseOptions = {}): Promise<TestHouse> 
       find: (token, principal, endpoint) => findSession(sessions.get(token), principal, endpoint),
       level: (id) => [...sessions.values()].find((session) => session.id === id)?.logLevel,
     },
+    agents: { known: (principal) => principal },
     catalog: testCatalog(journal, own),
     upstreams: upstreams as unknown as Upstreams,
     answers: ownAnswers(journal, own),

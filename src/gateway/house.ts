@@ -14,6 +14,7 @@ import type { Ledger, Open } from './ledger.ts';
 import type { Runs } from './runs.ts';
 import type { BoundStage } from './walk.ts';
 import type {
+  Agents,
   Answerer,
   Arrival,
   Catalog,
@@ -66,6 +67,7 @@ export interface House {
   readonly codec: Codec;
   readonly reader: Reader;
   readonly sessions: Sessions;
+  readonly agents: Agents;
   readonly catalog: Catalog;
   readonly upstreams: Upstreams;
   /** Answers of the gateway itself, by method. */

@@ -39,6 +39,8 @@ export interface Peer {
   readonly encrypted: boolean;
   /** The verified client certificate in DER, where the listener asked for one. */
   readonly certificate: Buffer | undefined;
+  /** What the agent sent with it to reach an authority, in DER, nearest first. */
+  readonly intermediates?: readonly Buffer[];
 }
 
 /** One HTTP request of an agent, before its body is read. */
@@ -103,6 +105,8 @@ export interface Sessions {
   find(token: string, principal: Principal, endpoint: Endpoint): Session | undefined;
   /** The log level that a live session asked for. */
   level(session: string): string | undefined;
+  /** Ends every session of such principals. */
+  expel?(gone: (principal: Principal) => boolean, why: CancelWhy): void;
 }
 
 /** Where released messages of one exchange go: the agent's side. `Promise` means: wait, the agent reads slowly. */
@@ -128,6 +132,15 @@ export interface Reply {
   fail(exchange: Exchange, verdict: Deny): void;
   /** A verb of the legacy transport (rows with wire `http`: session/stream, session/end) has crossed: do it. */
   perform(exchange: Exchange): void;
+}
+
+/** The registry of agents, asked right after identification, and again before anything is done. */
+export interface Agents {
+  /**
+   * The caller as it is registered (agent, groups, reach), or why it may not call. Synchronous, because every message asks. The
+   * answer for an answer is itself as long as nothing about the caller has changed.
+   */
+  known(principal: Principal): Principal | Deny;
 }
 
 // ---- the core itself, as its edges see it ----------------------------------------------------------------------

@@ -6,6 +6,13 @@ export interface Actor {
   readonly subject: string;
 }
 
+/** What a proof or a registration narrows its caller to, whatever policy says. An absent member narrows nothing. */
+export interface Reach {
+  readonly servers?: readonly string[];
+  /** Actions of methods.ts, or their beginning with `*` behind it: `tool.*`. */
+  readonly actions?: readonly string[];
+}
+
 export type Strength = 'none' | 'shared-secret' | 'bearer' | 'proof-of-possession';
 
 /** Who calls, as verified. Nothing in here is the agent's own word. */
@@ -26,6 +33,10 @@ export interface Principal {
   readonly scopes?: readonly string[];
   /** Further verified facts of the proof that policies may read: claims, SPIFFE id, key name. Never the proof itself. */
   readonly claims?: JsonObject;
+  /** All of these must agree, before policy is asked. */
+  readonly reach?: readonly Reach[];
+  /** The registry holds its agent back: it may see what there is, and do nothing with it. */
+  readonly quarantined?: true;
   /** Epoch milliseconds at which the proof ends. */
   readonly expires: number | undefined;
 }

@@ -28,7 +28,10 @@ export const REASONS = {
   // authenticate, throttle
   unauthenticated:         { status: 401, code: 401,    tell: 'Authentication is required.', remedy: 'Give the agent a token: `sallyport status` names the file that holds the owner\'s.' },
   credentials_rejected:    { status: 401, code: 401,    tell: 'These credentials are not accepted.', remedy: 'Compare the agent\'s token with the one in the data directory; it changes when the file is deleted.' },
-  proof_ended:             { status: 401, code: 401,    tell: 'The proof of identity has ended; authenticate again.', remedy: 'Nothing: the token expired or was revoked while the exchange was open. Longer calls need longer tokens.' },
+  proof_ended:            { status: 401, code: 401,    tell: 'The proof of identity has ended; authenticate again.', remedy: 'Nothing: the token expired or was revoked while the exchange was open. Longer calls need longer tokens.' },
+  agent_unknown:          { status: 403, code: 403,    tell: 'This agent is not registered here.', remedy: 'Register it: `sallyport agent add`. `agents.unknown` says what becomes of agents that are not.' },
+  agent_suspended:        { status: 403, code: 403,    tell: 'This agent is suspended.', remedy: '`sallyport agent show` says since when and why, `sallyport agent resume` lets it go on.' },
+  agent_expired:          { status: 403, code: 403,    tell: 'The registration of this agent has ended.', remedy: 'Give it another end: `sallyport agent edit --expires`.' },
   throttled:               { status: 429, code: 429,    tell: 'Too many messages at once; try again shortly.', remedy: 'Raise `limits`, or look at what this caller is doing.' },
   // read
   malformed:               { status: 400, code: -32700, tell: 'The message is not one well-formed JSON text.', remedy: 'Correct the client.' },
@@ -58,6 +61,8 @@ export const REASONS = {
   cursor_invalid:          { status: 200, code: -32602, tell: 'Invalid cursor.', remedy: 'The gateway hands lists out whole and gives no cursors.' },
   // limit … approve
   limit_reached:           { status: 200, code: 429,    tell: 'A limit is reached; try again later.', remedy: 'Raise `limits`, or look at what this caller is doing.' },
+  agent_quarantined:      { status: 200, code: 403,    tell: 'This agent is in quarantine: it may list, and nothing else.', remedy: 'Look at it with `sallyport agent show`, and let it go with `sallyport agent resume`; register it if it is unknown.' },
+  out_of_reach:           { status: 200, code: 403,    tell: 'This is outside of what this caller was given.', remedy: 'The scope of its key or the servers of its agent do not hold this; see the detail.' },
   loop_detected:           { status: 200, code: 429,    tell: 'The same call was made too often in a row. Its answer will not change: do something else, or wait.', remedy: 'See what the agent is doing; raise `loop` of `limits/quotas` if it polls by design.' },
   not_admitted:            { status: 200, code: 403,    tell: 'This is waiting for approval.', remedy: 'Approve the server or definition.' },
   arguments_refused:       { status: 200, code: -32602, tell: 'The arguments cannot be accepted.', remedy: 'See the detail: control characters, prototype keys or sizes.' },

@@ -52,11 +52,8 @@ export interface Identity extends Part {
   holds?(principal: Principal): boolean;
   /** From now on these proofs are refused, on every replica. */
   revoke?(revocation: Revocation): Promise<void>;
-  /**
-   * Tells when proofs that were accepted before count no longer: what was opened with them ends at once. Returns the way
-   * to stop. Absent: a proof counts until it expires.
-   */
-  revocations?(listener: (revoked: (principal: Principal) => boolean) => void): () => void;
+  /** Tells that `holds` may answer otherwise than before: what is open is asked again at once. Returns the way to stop. */
+  onRevoked?(listener: () => void): () => void;
   /** Documents that anybody may read, such as protected-resource metadata (RFC 9728), by exact path; served with CORS. */
   documents?(): Readonly<Record<string, object>>;
 }

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../../gateway/document.ts';
 import type { Exchange, Message } from '../../gateway/exchange.ts';
 import type { Answerer, Attachment, Catalog, Flight, ListenFilter, Outlet, Upstreams } from '../../gateway/ports.ts';
 import { deny } from '../../gateway/verdict.ts';
+import { serversInReach } from '../../gateway/reach.ts';
 import { notificationMessage } from './local.ts';
 
 export interface ListeningSettings {
@@ -107,8 +108,8 @@ async function perServer(
   return wanted;
 }
 
-function serversOf({ target, endpoint }: Exchange, { catalog }: ListeningDeps): readonly string[] {
-  return target.of === 'servers' ? target.servers : (catalog.servers(endpoint) ?? []);
+function serversOf({ target, endpoint, principal }: Exchange, { catalog }: ListeningDeps): readonly string[] {
+  return target.of === 'servers' ? target.servers : serversInReach(principal, catalog.servers(endpoint) ?? []);
 }
 
 function isEmpty(filter: ListenFilter): boolean {

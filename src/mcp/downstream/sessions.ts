@@ -19,6 +19,7 @@ import type {
   Upstreams,
 } from '../../gateway/ports.ts';
 import type { Principal } from '../../gateway/principal.ts';
+import { serversInReach } from '../../gateway/reach.ts';
 import { newId } from '../../lib/ids.ts';
 import { Lru } from '../../lib/lru.ts';
 import { EVENT_STORE, EventStore } from './event-store.ts';
@@ -136,7 +137,8 @@ export class LegacySessions implements Sessions, SessionRoom {
     const reply = new StandingReply(live.store, () => this.end(session));
     const standing = this.#deps.core().stand(initialize, session, reply);
     live.standing = standing;
-    for (const server of this.#deps.catalog.servers(live.endpoint) ?? []) {
+    const behind = this.#deps.catalog.servers(live.endpoint) ?? [];
+    for (const server of serversInReach(live.principal, behind)) {
       const attachment = this.#deps.upstreams.attach(server, standing.exchange, filter([]), standing.outlet);
       // a server that cannot be reached now is listened to when it comes: the attachment outlives the attempt
       attachment.honoured.catch(() => undefined);
@@ -164,6 +166,10 @@ export class LegacySessions implements Sessions, SessionRoom {
     this.#deps.core().endSession(session, why);
     live.store.close();
     this.#deps.upstreams.forget({ session });
+  }
+
+  expel(gone: (principal: Principal) => boolean, why: CancelWhy): void {
+    for (const live of Array.from(this.#live.values())) if (gone(live.principal)) this.end(live.id, why);
   }
 
   /** For the sweep, and for tests that own the clock. */
