@@ -27,7 +27,7 @@ interface Cell {
   readonly agent: WireAgent;
 }
 
-describe('a large message', { timeout: 120_000 }, () => {
+describe('a large message', { timeout: 240_000 }, () => {
   const started = new AsyncDisposableStack();
   const cells: Cell[] = [];
   let gateway: Gateway;
@@ -61,7 +61,9 @@ describe('a large message', { timeout: 120_000 }, () => {
     const large = `"${'0123456789abcdef'.repeat((20 * MIB) / 16)}"`;
     const grown: number[] = [];
     const start = memory(gateway.pid);
-    for (const { name, agent } of cells) {
+    // one pair of eras for each transport and direction: every adapter is passed once
+    for (const { name, agent, server } of cells) {
+      if ((agent.era === server.era) === (server.transport === 'http')) continue;
       answer = (asked) => asked.result(`{"content":[],"large":${large}}`);
       const told = await agent.call('tools/call', '"name":"do"');
       assert.ok(told.last.includes(`"large":${large}`), `${name}: ${told.last.slice(0, 200)}`);
@@ -153,7 +155,8 @@ describe('a large message', { timeout: 120_000 }, () => {
       answer = (asked) => flood.begin(asked);
       const sent = agent.begin('tools/call', '"name":"do"', { meta: LOUD });
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
-      await flood.stalled();
+      // nobody has read a byte: all of it leaves the server only when the call does not hold the pipe up any more
+      await flood.over.promise;
       answer = (asked) => asked.result('{"content":[]}');
       const other = cells.find((one) => one.server === server && one.agent !== agent)!;
       const { last } = await other.agent.call('tools/call', '"name":"do"', { id: '"other"' });
@@ -199,6 +202,7 @@ function names(): string[] {
 /** Events as fast as they are taken. */
 class Flood {
   written = 0;
+  readonly over = Promise.withResolvers<void>();
   readonly #most: number;
   readonly #text: string;
 
@@ -217,6 +221,7 @@ class Flood {
       if (!asked.event(this.#text)) await drained(asked.stream);
     }
     asked.result('{"content":[]}');
+    this.over.resolve();
   }
 
   /** Nothing was taken for a while. */
