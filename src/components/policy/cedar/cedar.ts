@@ -127,7 +127,9 @@ class CedarPolicy implements Policy {
     this.#readsTime = set.rules.some((rule) => reads(rule.reads, ['time']));
     this.#fault = undefined;
     const { log } = this.#deps;
-    for (const warning of set.warnings) log.warn({ policy: problemLine(warning) }, 'a policy may not do what it says');
+    const policies = set.warnings.slice(0, MOST_TOLD).map(problemLine);
+    if (policies.length > 0)
+      log.warn({ policies, more: set.warnings.length - policies.length }, 'look at these policies');
     log.info({ policies: set.rules.length, cases: set.results.length }, 'policies are in force');
   }
 
@@ -138,6 +140,7 @@ class CedarPolicy implements Policy {
 }
 
 const MOST_TURNS = 512;
+const MOST_TOLD = 20;
 
 function sliceOf({ principal, action, resource }: Omit<Question, 'params'>, { slices }: Judged): Slice {
   return slices.of(principal, action, resource);

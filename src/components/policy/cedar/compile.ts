@@ -2,7 +2,7 @@
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Obligation } from '../../../gateway/verdict.ts';
 import type { Compiled, PolicyProblem } from './compiled.ts';
-import { piecesOf, placeOf, unitsOf, type Piece, type Place } from './pieces.ts';
+import { piecesOf, placesIn, unitsOf, type Piece, type Place } from './pieces.ts';
 import { noReads, observed, readsOf, weakened, type Reads } from './reads.ts';
 import { slips } from './vocabulary.ts';
 import { freshCedar, type Cedar } from './wasm.ts';
@@ -37,6 +37,8 @@ function twice(rules: readonly Compiled[]): PolicyProblem[] {
   return problems;
 }
 
+type PlaceAt = (offset: number) => Place;
+
 class Compiler {
   readonly rules: Compiled[] = [];
   readonly problems: PolicyProblem[] = [];
@@ -44,14 +46,14 @@ class Compiler {
 
   take({ file, text }: PolicyText): void {
     const { pieces, faults } = piecesOf(text);
-    for (const { offset, what } of faults)
-      this.problems.push({ place: placeOf(file, text, offset), message: `found ${what}` });
-    if (faults.length === 0)
-      for (const piece of pieces) this.#policy(piece, placeOf(file, text, piece.start), { file, text });
+    const placeAt = placesIn(file, text);
+    for (const { offset, what } of faults) this.problems.push({ place: placeAt(offset), message: `found ${what}` });
+    if (faults.length === 0) for (const piece of pieces) this.#policy(piece, placeAt);
   }
 
-  #policy(piece: Piece, place: Place, of: PolicyText): void {
-    const json = this.#parsed(piece, place, of);
+  #policy(piece: Piece, placeAt: PlaceAt): void {
+    const place = placeAt(piece.start);
+    const json = this.#parsed(piece, placeAt);
     if (!json) return;
     const refuse = (message: string) => void this.problems.push({ place, message });
     const { rule, faults } = compiled(json, piece.text, place, (weaker) => this.#textOf(weaker));
@@ -60,15 +62,15 @@ class Compiler {
     if (faults.length === 0) this.rules.push(rule);
   }
 
-  #parsed({ text, start }: Piece, place: Place, of: PolicyText): PolicyJson | undefined {
+  #parsed({ text, start }: Piece, placeAt: PlaceAt): PolicyJson | undefined {
     try {
       this.#cedar ??= freshCedar();
       const answer = this.#cedar.policyToJson(text);
       if (answer.type === 'success') return answer.json;
-      for (const error of answer.errors) this.problems.push(located(error, text, start, of));
+      for (const error of answer.errors) this.problems.push(located(error, text, start, placeAt));
     } catch {
       this.#cedar = undefined;
-      this.problems.push({ place, message: 'this policy breaks the engine' });
+      this.problems.push({ place: placeAt(start), message: 'this policy breaks the engine' });
     }
     return undefined;
   }
@@ -90,12 +92,12 @@ class Compiler {
   }
 }
 
-export function located(error: DetailedError, text: string, start: number, of: PolicyText): PolicyProblem {
+export function located(error: DetailedError, text: string, start: number, placeAt: PlaceAt): PolicyProblem {
   const [at] = error.sourceLocations ?? [];
   const offset = start + unitsOf(text, at?.start ?? 0);
   const more = [at?.label, error.help].filter((part) => part !== null && part !== undefined && part !== '');
   const message = [error.message.replace(/^failed to parse policy from string: /, ''), ...more].join('; ');
-  return { place: placeOf(of.file, of.text, offset), message };
+  return { place: placeAt(offset), message };
 }
 
 function compiled(
@@ -106,7 +108,7 @@ function compiled(
 ): { rule: Compiled; faults: string[] } {
   const { context, entities } = observed(json);
   const { id, hold, ...annotations } = json.annotations ?? {};
-  const at = `${place.file.split('/').at(-1)}:${place.line}`;
+  const at = `${place.file}:${place.line}`;
   const sure = weakened(json);
   const rule: Compiled = {
     id,

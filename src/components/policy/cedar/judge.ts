@@ -109,7 +109,7 @@ function evaluate({ chunks }: Bundle, request: Request, { engine, slices }: Judg
   for (const chunk of chunks) {
     const answer = engine.evaluate(chunk, request);
     if (!answer.ok) return { denied: forbid(answer.detail), permits: [], forbids: [] };
-    const rules = (ids: readonly string[]) => ids.map((id) => slices.rule(id)!);
+    const rules = (ids: readonly string[]) => slices.inOrder(ids);
     const failed = rules(answer.errors);
     const sure = failed.filter((rule) => !(listing && rule.listed?.weaker));
     if (sure.length > 0)

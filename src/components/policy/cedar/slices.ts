@@ -75,9 +75,11 @@ export class Slices {
     return made;
   }
 
-  /** The rule that an id of the engine names. */
-  rule(id: string): Compiled | undefined {
-    return this.rules[Number(id.slice(this.#prefix.length))];
+  /** The rules that ids of the engine name, as they stand in the files: the engine tells them in any order. */
+  inOrder(ids: readonly string[]): Compiled[] {
+    if (ids.length === 0) return [];
+    const indexes = ids.map((id) => Number(id.slice(this.#prefix.length)));
+    return indexes.sort((a, b) => a - b).map((index) => this.rules[index]!);
   }
 
   /** Parents that no policy names cannot be observed, and are left out: fewer keys, less work. */
@@ -85,11 +87,14 @@ export class Slices {
     const known = this.#principals.get(principal);
     if (known) return known;
     const { uid, parents } = principalEntity(principal, this.#roles);
-    const seen = parents.filter((parent) => this.#named.has(keyOf(parent)));
-    const entity = { uid, parents: seen };
-    const made = { entity, key: JSON.stringify([this.#self(uid), ...seen.map(keyOf).sort()]) };
+    const entity = this.#seen({ uid, parents });
+    const made = { entity, key: JSON.stringify([this.#self(uid), ...entity.parents.map(keyOf).sort()]) };
     this.#principals.set(principal, made);
     return made;
+  }
+
+  #seen({ uid, parents }: Entity): Entity {
+    return { uid, parents: parents.filter((parent) => this.#named.has(keyOf(parent))) };
   }
 
   #observable({ uid, parents }: Entity): string {
@@ -116,8 +121,8 @@ export class Slices {
     const released = this.#bundle(matching.filter((index) => namesRelease(this.rules[index]!.scope.action)));
     return {
       principal,
-      action,
-      resource,
+      action: this.#seen(action),
+      resource: this.#seen(resource),
       plain,
       holds,
       listed,

@@ -2,6 +2,7 @@
 import { nearest } from '../../../lib/distance.ts';
 import type { Compiled, PolicyProblem } from './compiled.ts';
 import { located, type PolicyText } from './compile.ts';
+import { offsetOf, placesIn } from './pieces.ts';
 import { pathsOf, reads } from './reads.ts';
 import { cedarSchema, shapeOf, typed, type Known, type KnownTool, type Shape } from './schema.ts';
 import { scopeHolds } from './scopes.ts';
@@ -72,6 +73,9 @@ function matching(rules: readonly Compiled[], tools: readonly KnownTool[]): read
   return [...found].map(([name, members]) => [members, name]);
 }
 
+/** Among more names nobody looks for the nearest. */
+const MOST_GUESSES = 500;
+
 /** Tools and servers that are named and were never seen. */
 function strangers({ entities, place }: Compiled, known: Known): PolicyProblem[] {
   const tools = known.tools.map(({ server, name }) => `${server}/${name}`);
@@ -82,7 +86,7 @@ function strangers({ entities, place }: Compiled, known: Known): PolicyProblem[]
     const server = id.split('/')[0]!;
     if (type === 'Tool' && !tools.some((tool) => tool.startsWith(`${server}/`)) && known.servers.includes(server))
       return [];
-    const meant = nearest(id, seen);
+    const meant = seen.length > MOST_GUESSES ? undefined : nearest(id, seen);
     const guess = meant === undefined ? '' : `, did you mean ${JSON.stringify(meant)}?`;
     return [{ place, message: `no ${type!.toLowerCase()} ${JSON.stringify(id)} is known${guess}` }];
   });
@@ -120,14 +124,8 @@ class Validation {
 
   #note(rule: Compiled, error: Parameters<typeof located>[0], tool: string | undefined): void {
     const of = this.#texts.get(rule.place.file)!;
-    const problem = located(error, rule.text, startOf(rule, of), of);
+    const problem = located(error, rule.text, offsetOf(rule.place, of.text), placesIn(of.file, of.text));
     const message = problem.message.replace(/^for policy `[^`]*`, /, '');
     this.problems.push({ ...problem, message: tool === undefined ? message : `${message} (arguments of ${tool})` });
   }
-}
-
-/** Where the policy's text begins in its file. */
-function startOf({ place }: Compiled, { text }: PolicyText): number {
-  const lines = text.split('\n').slice(0, place.line - 1);
-  return lines.reduce((sum, line) => sum + line.length + 1, 0) + place.column - 1;
 }
