@@ -25,9 +25,22 @@ interface Change {
 export function splice(doc: Doc, edits: readonly Edit[]): Buffer {
   if (!(doc instanceof Document)) throw new TypeError('splice needs a document made by parseJson');
   if (edits.length === 0) return doc.bytes;
+  if (edits.length === 1) {
+    const cut = inPlace(doc, edits[0]!);
+    if (cut !== undefined) return write(doc.bytes, [cut]);
+  }
   const plan = new Plan(doc);
   for (const edit of edits) plan.take(edit);
   return write(doc.bytes, plan.cuts());
+}
+
+/** One value put in the place of another, as every id is: nothing can overlap with it. */
+function inPlace(doc: Document, edit: Edit): Cut | undefined {
+  if (edit.op === 'remove') return undefined;
+  const place = doc.span(edit.path);
+  if (place === undefined) return undefined;
+  assertJson(edit.json);
+  return { start: place.start, end: place.end, text: edit.json };
 }
 
 class Plan {
@@ -127,26 +140,30 @@ function membership(doc: Document, change: Change): Cut[] {
 }
 
 function write(bytes: Buffer, cuts: Cut[]): Buffer {
-  const pieces: Buffer[] = [];
-  let at = 0;
-  for (const cut of cuts.sort((a, b) => a.start - b.start)) {
-    if (cut.start > at) pieces.push(bytes.subarray(at, cut.start));
-    if (cut.text !== '') pieces.push(Buffer.from(cut.text, 'utf8'));
-    at = cut.end;
+  if (cuts.length > 1) cuts.sort((a, b) => a.start - b.start);
+  let length = bytes.length;
+  for (const { start, end, text } of cuts) length += Buffer.byteLength(text) - (end - start);
+  const written = Buffer.allocUnsafe(length);
+  let to = 0;
+  let from = 0;
+  for (const { start, end, text } of cuts) {
+    to += bytes.copy(written, to, from, start);
+    if (text !== '') to += written.write(text, to);
+    from = end;
   }
-  pieces.push(bytes.subarray(at));
-  return Buffer.concat(pieces);
+  bytes.copy(written, to, from);
+  return written;
 }
 
 function isArray(doc: Document, place: Place): boolean {
   return doc.bytes[place.start] === 0x5b;
 }
 
-/** Ids and progress tokens: the most frequent edits by far. */
-const WHOLE_NUMBER = /^(?:0|[1-9][0-9]*)$/;
+/** Whole numbers and plain strings, which most edits are: ids, tokens, names. */
+const PLAIN = /^(?:0|[1-9][0-9]*|"[^"\\\u0000-\u001f\ud800-\udfff]*")$/;
 
 function assertJson(json: string): void {
-  if (WHOLE_NUMBER.test(json)) return;
+  if (PLAIN.test(json)) return;
   // a raw lone surrogate would silently become U+FFFD when written
   if (!json.isWellFormed()) throw new RangeError('the text to put in holds a lone surrogate');
   try {
