@@ -28,7 +28,7 @@ export function outgoing(
   const edits: Edit[] = [{ op: 'set', path: ['id'], json: id }];
   nameEdits(edits, exchange, params);
   roundEdits(edits, exchange, params, era);
-  const minted = mint(exchange, id, era, own);
+  const minted = mint(exchange, id, era, own, isObject(params) ? params['_meta'] : undefined);
   for (const [key, value] of Object.entries(trace ?? {})) minted.set(key, JSON.stringify(value));
   metaEdits(edits, params, minted, era);
   return splice(doc, edits);
@@ -65,12 +65,16 @@ function modernMeta({ caps, clientInfo }: Pick<Hop, 'caps' | 'clientInfo'>, own:
   };
 }
 
-/** The members of `_meta` that this hop adds, as JSON texts. */
-function mint(exchange: Exchange, id: Id, era: Era, own: JsonObject): Map<string, string> {
+/** A modern agent's own bytes say already what this hop says. */
+const AS_IT_STANDS = '';
+
+/** The members of `_meta` that this hop says, as JSON texts. */
+function mint(exchange: Exchange, id: Id, era: Era, own: JsonObject, meta: Json | undefined): Map<string, string> {
   const minted = new Map<string, string>();
   if (exchange.progressToken !== undefined) minted.set('progressToken', id);
   if (era === 'legacy') return minted;
-  for (const [key, value] of Object.entries(modernMeta(exchange, own))) minted.set(key, JSON.stringify(value));
+  for (const [key, value] of Object.entries(modernMeta(exchange, own)))
+    minted.set(key, isObject(meta) && meta[key] === value ? AS_IT_STANDS : JSON.stringify(value));
   const level = exchange.logLevel ?? unasked(exchange);
   if (level !== undefined) minted.set(`${PREFIX}logLevel`, JSON.stringify(level));
   return minted;
@@ -87,7 +91,8 @@ function metaEdits(edits: Edit[], params: Json | undefined, minted: Map<string, 
   for (const key of Object.keys(meta)) {
     if (!minted.has(key) && isOfHop(key, era)) edits.push({ op: 'remove', path: ['params', '_meta', key] });
   }
-  for (const [key, json] of minted) edits.push({ op: 'set', path: ['params', '_meta', key], json });
+  for (const [key, json] of minted)
+    if (json !== AS_IT_STANDS) edits.push({ op: 'set', path: ['params', '_meta', key], json });
 }
 
 function addMeta(edits: Edit[], params: Json | undefined, minted: Map<string, string>): void {
