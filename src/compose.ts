@@ -153,7 +153,7 @@ async function join(
     observer: telemetry.observer,
     ledger: new Ledger(),
     parked: new Map(),
-    runs: new Runs(),
+    runs: new Runs(clock, () => house.settings.runs),
     grants: new Lru(GRANTS),
     parts: made.parts,
     settings: coreSettings(loaded, rules),

@@ -103,6 +103,7 @@ export function permitted(house: () => House) {
         at: clock.now(),
         peer: exchange.peer,
         run: exchange.run,
+        counters: runs.counters(exchange.run, definition.server, definition.name),
         risk: score,
       });
     });

@@ -25,6 +25,7 @@ export function coreSettings({ config, digest }: Loaded, rules: HeadRules): Core
     deadline: DEADLINE,
     askDeadline: ASK_DEADLINE,
     serverDeadline: (server) => deadlines.get(server) ?? DEADLINE,
+    runs: config.runs,
     configDigest: digest,
     hostAllowed: (host) => rules.hostAllowed(host),
     originAllowed: (origin, host) => rules.originAllowed(origin, host),

@@ -46,6 +46,8 @@ export const REQUIREMENTS = [
   { id: 'release.permitted',     stage: 'outward:authorizeRelease', source: 'law 1',                             promise: 'Data goes out only to whom policy releases it; a moved policy is asked again.' },
   { id: 'secret.never-back',     stage: 'outward:redact',      source: 'law 3',                                  promise: 'The credential of a server never comes back through the gateway, in any spelling of JSON, nor into a record.' },
   { id: 'run.labelled',          stage: 'outward:label',       source: 'architecture: words',                    promise: 'A run remembers which servers its agent has heard.' },
+  { id: 'run.unforgeable',       source: 'architecture §4',               promise: 'What an agent says of itself never splits its run; a session, a claim of its proof or idleness does.' },
+  { id: 'run.counted',           source: 'architecture §4',               promise: 'Policy is told what a run has done before: calls, refusals, bytes, by server and tool.' },
   { id: 'outcome.kept-first',    stage: 'outward:keep',        source: 'law 5',                                  promise: 'No byte of an answer, event or ask is released before it is kept.' },
   { id: 'release.ordered',       stage: 'outward:release',     source: 'law 2',                                  promise: 'What may go out is released, in the order in which the server sent it.' },
   // the box

@@ -1,5 +1,6 @@
 /** What a checked configuration is: defaults filled in, references resolved, paths absolute, units gone. */
 import type { AnyComponent } from '../gateway/component.ts';
+import type { RunSettings } from '../gateway/runs.ts';
 import type { ServerSettings } from '../gateway/ports.ts';
 
 export type Listen =
@@ -56,6 +57,7 @@ export interface Config {
   readonly inspect: readonly ChosenPart[];
   readonly redact: readonly ChosenPart[];
   readonly audit: ChosenPart;
+  readonly runs: RunSettings;
   readonly risk: ChosenPart | undefined;
   /** undefined: the box holds no store part, and state lives as long as the process. */
   readonly store: ChosenPart | undefined;

@@ -187,6 +187,20 @@ export function configSchema(components: readonly AnyComponent[], { own = false 
         .array(part('redaction'))
         .default([])
         .describe('What may not pass is rewritten in every copy. In this order.'),
+      runs: z
+        .strictObject({
+          idle: duration
+            .prefault('30m')
+            .describe('After so long without a message a caller without session begins a new run.'),
+          claims: z
+            .array(z.string().min(1))
+            .default(['sid'])
+            .describe(
+              'Claims of a proof that tell contexts of one caller apart. None that the caller can renew by itself.',
+            ),
+        })
+        .prefault({})
+        .describe('Runs: what one agent context has seen, and what it did.'),
       audit: part('audit').prefault({ use: 'jsonl' }).describe('Where it is kept what was tried and what came of it.'),
       risk: orNone('risk', 'constant').describe('One number for policy, 0 to 100.'),
       store: orNone('store', 'embedded').describe('Where state is kept: SQLite inside, or PostgreSQL.'),

@@ -14,7 +14,7 @@ export function settle(
   env: NodeJS.ProcessEnv,
 ): Omit<Config, 'digest'> {
   const choose = (kind: string) => (settings: PartSettings) => chosen(components, kind, settings);
-  const { hosts, origins, url, plain, mode, tenant, log, traces, message, agents } = written;
+  const { hosts, origins, url, plain, mode, tenant, log, traces, message, agents, runs } = written;
   return {
     hosts,
     origins,
@@ -27,6 +27,7 @@ export function settle(
     message,
     agents,
     admin: written.admin && { listen: settleListen(written.admin.listen, base) },
+    runs,
     listen: [written.listen].flat().map((listen) => settleListen(listen, base)),
     tls: written.tls && settleTls(written.tls),
     base,

@@ -85,6 +85,8 @@ export interface Exchange {
   readonly logLevel: string | undefined;
   readonly opening: Message;
   readonly run: string;
+  /** What narrows a recording within the run, by the agent's own word; nothing is decided by it. */
+  readonly recording?: string;
   readonly opened: number;
   /** Epoch milliseconds; at this time the exchange ends with `deadline_passed`. */
   readonly deadline: number;

@@ -51,7 +51,9 @@ function over(crossing: Crossing, stop: Stop | undefined, house: House): void | 
   for (const done of crossing.whenRead.splice(0)) done();
   if (!stop) return undefined;
   const verdict = stop.verdict.effect === 'deny' ? stop.verdict : deny('approval_unavailable');
-  house.observer.refused('inward', stop.stage, verdict.reason, crossing.sofar().exchange);
+  const { exchange } = crossing.sofar();
+  if (exchange) house.runs.denied(exchange);
+  house.observer.refused('inward', stop.stage, verdict.reason, exchange);
   return after(
     quietly(() => keep(house, stopRecord(openOf(crossing, house), crossing, stop, verdict, house)), house),
     () => refuse(crossing, verdict, house),

@@ -46,7 +46,7 @@ import type {
   Upstreams,
 } from './ports.ts';
 import { principalKey, type Principal } from './principal.ts';
-import { Runs } from './runs.ts';
+import { Runs, RUNS } from './runs.ts';
 import { bindStages } from './stages/stages.ts';
 import { deny, type Deny } from './verdict.ts';
 import type { BoundStage } from './walk.ts';
@@ -160,7 +160,7 @@ export async function testHouse(options: HouseOptions = {}): Promise<TestHouse> 
     observer: { opened() {}, refused() {}, closed() {} },
     ledger: new Ledger(),
     parked: new Map(),
-    runs: new Runs(),
+    runs: new Runs(clock, () => house.settings.runs),
     grants: new Lru(1000),
     stages: { inward: [], outward: [] },
     parts: { ...parts, ...options.parts },
@@ -209,6 +209,7 @@ const SETTINGS: CoreSettings = {
   deadline: 60_000,
   askDeadline: 60_000,
   serverDeadline: () => 60_000,
+  runs: RUNS,
   configDigest: 'config',
   hostAllowed: (host) => host === 'gateway.test',
   originAllowed: (origin) => origin === undefined || origin === 'https://app.test',

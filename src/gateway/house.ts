@@ -11,7 +11,7 @@ import type { Risk } from '../components/risk/risk.ts';
 import type { Handles } from './handles.ts';
 import type { Keyring } from './keyring.ts';
 import type { Ledger, Open } from './ledger.ts';
-import type { Runs } from './runs.ts';
+import type { Runs, RunSettings } from './runs.ts';
 import type { BoundStage } from './walk.ts';
 import type {
   Agents,
@@ -52,6 +52,7 @@ export interface CoreSettings {
   /** Milliseconds a person or model may take to answer an ask; the parent's deadline rests meanwhile. */
   readonly askDeadline: number;
   readonly serverDeadline: (server: string) => number;
+  readonly runs: RunSettings;
   /** SHA-256 of the effective configuration: kept in every record. */
   readonly configDigest: string;
   readonly hostAllowed: (host: string | undefined) => boolean;

@@ -1,12 +1,13 @@
 /** The life of an exchange: registered, started, its messages crossing outward one after the other, ended once. */
 import { newId } from '../lib/ids.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Message } from './exchange.ts';
 import { epochOf, keep, type House } from './house.ts';
 import { latest, type Open } from './ledger.ts';
 import type { MethodRow } from './methods.ts';
 import type { CancelWhy, OutcomeStatus, Reply } from './ports.ts';
 import type { Principal } from './principal.ts';
 import type { Reason } from './reasons.ts';
+import { recordingOf } from './recording.ts';
 import { outcomeRecord } from './records.ts';
 import type { Crossing } from './stage.ts';
 import { serverOf } from './stages/question.ts';
@@ -34,6 +35,7 @@ export function newExchange(crossing: Crossing, row: MethodRow, house: House, re
     logLevel: session?.logLevel ?? reading.logLevel,
     opening: crossing.message,
     run: house.runs.of(principal, session?.id),
+    ...recorded(crossing.message),
     opened: now,
     deadline: listens(row) ? Infinity : now + house.settings.deadline,
     trail: crossing.trail,
@@ -41,6 +43,11 @@ export function newExchange(crossing: Crossing, row: MethodRow, house: House, re
     target: { of: 'gateway' },
     state: 'open',
   };
+}
+
+function recorded(message: Message): { readonly recording?: string } {
+  const recording = recordingOf(message);
+  return recording === undefined ? {} : { recording };
 }
 
 /** Listening exchanges live as long as somebody listens. */

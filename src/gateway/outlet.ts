@@ -97,6 +97,7 @@ function settle(open: Open, crossing: Crossing, stop: Stop | undefined, house: H
   if (!stop) return undefined;
   const verdict = stop.verdict.effect === 'deny' ? stop.verdict : deny('approval_unavailable');
   if (verdict.reason === 'below_log_level') return undefined;
+  house.runs.denied(open.exchange);
   house.observer.refused('outward', stop.stage, verdict.reason, open.exchange);
   switch (crossing.kind) {
     case 'event':

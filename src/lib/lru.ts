@@ -5,10 +5,13 @@
 export class Lru<Key, Value> {
   readonly #capacity: number;
   readonly #entries = new Map<Key, Value>();
+  readonly #forgotten: ((key: Key) => void) | undefined;
 
-  constructor(capacity: number) {
+  /** @param forgotten told of every entry that made room for another */
+  constructor(capacity: number, forgotten?: (key: Key) => void) {
     if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError('an LRU holds at least one entry');
     this.#capacity = capacity;
+    this.#forgotten = forgotten;
   }
 
   get size(): number {
@@ -40,6 +43,8 @@ export class Lru<Key, Value> {
 
   #forgetOldest(): void {
     const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.#entries.delete(oldest.value);
+    if (oldest.done) return;
+    this.#entries.delete(oldest.value);
+    this.#forgotten?.(oldest.value);
   }
 }

@@ -16,6 +16,20 @@ export interface Resource {
   readonly definition: Definition | undefined;
 }
 
+/** What a run has done so far; `ofServer` and `ofTool` are of the server and tool in question. */
+export interface RunCounters {
+  /** Epoch milliseconds. */
+  readonly since: number;
+  /** Requests that were sent on their way. */
+  readonly calls: number;
+  /** Messages of the run, either way, that were refused. */
+  readonly denials: number;
+  /** Of what came back. */
+  readonly bytes: number;
+  readonly ofServer: number;
+  readonly ofTool: number;
+}
+
 export interface Question {
   readonly principal: Principal;
   /** `action` of the method's row. */
@@ -27,6 +41,8 @@ export interface Question {
   readonly run: string;
   /** What the run has seen: `source:<server>` and other labels. */
   readonly labels: readonly string[];
+  /** What the run has done before this; absent where no run is asked for. */
+  readonly counters?: RunCounters | undefined;
   readonly risk: number;
   /** The MCP method; for administration its action again. */
   readonly method: string;

@@ -27,6 +27,7 @@ function opening(crossing: Crossing, house: House): Verdict {
   const { exchange, reply } = crossing;
   if (exchange.state !== 'open') return deny('cancelled');
   const open = start(crossing, house);
+  house.runs.called(exchange);
   if (exchange.row.wire === 'http') {
     reply.perform(exchange);
     accepted(open, house);

@@ -11,7 +11,7 @@ export function label(house: House): Stage {
     pass(crossing) {
       heard(crossing.exchange, crossing.message.doc.bytes.length, house);
       const server = serverOfMessage(crossing);
-      if (server !== undefined) house.runs.saw(crossing.exchange.run, `source:${server}`);
+      if (server !== undefined) house.runs.saw(crossing.exchange, `source:${server}`);
       return PASS;
     },
   };
@@ -21,4 +21,5 @@ export function label(house: House): Stage {
 function heard(exchange: Exchange, bytes: number, house: House): void {
   const open = house.ledger.byId((exchange.parent ?? exchange).id);
   if (open) open.heard += bytes;
+  house.runs.heard(exchange, bytes);
 }

@@ -14,11 +14,16 @@ export function questionOf(exchange: Exchange, facts: Facts, house: House): Ques
     facts,
     run: exchange.run,
     labels: house.runs.labels(exchange.run),
+    counters: countersOf(exchange, house),
     method: exchange.row.method,
     at: house.clock.now(),
     peer: exchange.peer,
     risk: house.parts.risk.score(exchange),
   };
+}
+
+function countersOf({ run, target }: Exchange, { runs }: House): Question['counters'] {
+  return runs.counters(run, serverOf(target), target.of === 'definition' ? target.name : undefined);
 }
 
 export function resourceOf(exchange: Exchange, target: Target): Resource {

@@ -10,11 +10,9 @@ const SEED = randomInt(2 ** 31);
 /** Longer texts are hashed natively. */
 const LONG = 512;
 
-/** An integer below 2^53. */
+/** 32 bits: it is compared only among the calls of one run to one tool. */
 export function fingerprint(value: Json | undefined): number {
-  const high = mixed(value, SEED);
-  const low = mixed(value, ~SEED);
-  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0);
+  return mixed(value, SEED);
 }
 
 /** Whether the tree lost digits of an integer (`Doc.raw` has them): then two different calls could look alike. */
