@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call } from '../../../test/fixtures/upstream/kit.ts';
+import type { JsonObject } from '../../gateway/document.ts';
 import type { Era, Exchange } from '../../gateway/exchange.ts';
 import { doc } from '../../../test/fixtures/upstream/kit.ts';
 import { outgoing } from './rewrite.ts';
@@ -27,4 +28,19 @@ test('answers and state reach a modern server byte for byte: from its agent, and
   for (const text of [sent('modern', 'modern'), sent('legacy', 'modern', { parent })]) {
     assert.ok(text.includes('"inputResponses":{"a":{"n":12345678901234567890}},"requestState":"s"'), text);
   }
+});
+
+test('what a modern agent says of itself in `_meta` reaches a modern server byte for byte, what it says of another hop does not', () => {
+  const P = 'io.modelcontextprotocol/';
+  const said = `"${P}protocolVersion": "2026-07-28", "${P}clientCapabilities": {"x":12345678901234567890}`;
+  const meta = `{${said}, "${P}clientInfo": {"name":"other"}, "${P}unknown": 1, "vendor": 1.0}`;
+  const text = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":${meta}}}`;
+  const opening = { kind: 'opening', method: 'tools/call', doc: doc(text), payload: 'params' } as const;
+  const { params } = opening.doc.value as { params: { _meta: Record<string, JsonObject> } };
+  const caps = params._meta[`${P}clientCapabilities`]!;
+  const clientInfo = { name: 'agent' };
+  const sends = outgoing(call('s', 't', {}, { era: 'modern', opening, caps, clientInfo }), '7', 'modern', {
+    name: 'g',
+  }).toString();
+  assert.ok(sends.includes(`{${said}, "${P}clientInfo": {"name":"agent"}, "vendor": 1.0}`), sends);
 });
