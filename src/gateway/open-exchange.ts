@@ -121,7 +121,8 @@ export function start(crossing: Crossing, house: House): Open {
   open.obligations = [...crossing.obligations];
   const server = serverOf(crossing.exchange.target);
   if (server !== undefined && !listens(crossing.exchange.row) && crossing.direction === 'inward') {
-    arm(open, house, crossing.exchange.opened + house.settings.serverDeadline(server));
+    const deadline = crossing.exchange.opened + house.settings.serverDeadline(server);
+    if (deadline !== open.ends) arm(open, house, deadline);
   }
   return open;
 }
