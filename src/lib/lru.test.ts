@@ -40,3 +40,16 @@ test('delete and clear forget', () => {
   lru.clear();
   assert.equal(lru.size, 0);
 });
+
+test('keeps the order of use whatever is used again and again, deleted and set anew', () => {
+  const lru = new Lru<string, number>(2);
+  lru.set('a', 1);
+  lru.get('a');
+  lru.get('a');
+  lru.set('b', 2);
+  lru.delete('b');
+  lru.set('b', 3);
+  lru.get('a');
+  lru.set('c', 4);
+  assert.deepEqual([lru.get('a'), lru.get('b'), lru.get('c')], [1, undefined, 4]);
+});

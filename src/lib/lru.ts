@@ -6,6 +6,8 @@ export class Lru<Key, Value> {
   readonly #capacity: number;
   readonly #entries = new Map<Key, Value>();
   readonly #forgotten: ((key: Key) => void) | undefined;
+  /** The key that was used last, if it is still there: it needs no new place in the order. */
+  #latest: Key | undefined;
 
   /** @param forgotten told of every entry that made room for another */
   constructor(capacity: number, forgotten?: (key: Key) => void) {
@@ -21,23 +23,27 @@ export class Lru<Key, Value> {
   /** The value, now the most recently used; undefined when there is none. */
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || key === this.#latest) return value;
     this.#entries.delete(key);
     this.#entries.set(key, value);
+    this.#latest = key;
     return value;
   }
 
   set(key: Key, value: Value): void {
-    this.#entries.delete(key);
+    if (key !== this.#latest) this.#entries.delete(key);
     this.#entries.set(key, value);
+    this.#latest = key;
     if (this.#entries.size > this.#capacity) this.#forgetOldest();
   }
 
   delete(key: Key): boolean {
+    if (key === this.#latest) this.#latest = undefined;
     return this.#entries.delete(key);
   }
 
   clear(): void {
+    this.#latest = undefined;
     this.#entries.clear();
   }
 
