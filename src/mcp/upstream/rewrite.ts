@@ -73,11 +73,25 @@ function mint(exchange: Exchange, id: Id, era: Era, own: JsonObject, meta: Json 
   const minted = new Map<string, string>();
   if (exchange.progressToken !== undefined) minted.set('progressToken', id);
   if (era === 'legacy') return minted;
+  const stands = isObject(meta) ? meta : {};
   for (const [key, value] of Object.entries(modernMeta(exchange, own)))
-    minted.set(key, isObject(meta) && meta[key] === value ? AS_IT_STANDS : JSON.stringify(value));
+    minted.set(key, stands[key] === value ? AS_IT_STANDS : textOf(value));
   const level = exchange.logLevel ?? unasked(exchange);
   if (level !== undefined) minted.set(`${PREFIX}logLevel`, JSON.stringify(level));
   return minted;
+}
+
+/** Names and capabilities stay the same objects for as long as a session, the gateway's own for ever. */
+const texts = new WeakMap<object, string>();
+
+function textOf(value: Json): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  let text = texts.get(value);
+  if (text === undefined) {
+    text = JSON.stringify(value);
+    texts.set(value, text);
+  }
+  return text;
 }
 
 /** A legacy agent that set no level leaves it to the server; a modern server says nothing unless it is asked. */
