@@ -58,6 +58,7 @@ const TWINS: Readonly<Record<string, string>> = {
     `({ decide: () => ALL, release: () => ALL, epoch: () => 0 })`,
     `const ALL = { effect: 'permit', rules: ['all'], obligations: [] };`,
   ),
+  'inspection/facts': twin('inspection', 'facts', 'facts', `({ inspect: () => ({ findings: [], facts: {} }) })`),
   'limits/concurrency': twin(
     'limits',
     'concurrency',

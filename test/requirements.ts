@@ -69,6 +69,7 @@ export const REQUIREMENTS = [
   { id: 'quotas.bounded',        component: 'limits/quotas',      source: 'law 11',           promise: 'A quota is never passed, whoever races and whatever restarts, and the rule that refuses is named.' },
   { id: 'quotas.loop',           component: 'limits/quotas',      source: 'law 11',           promise: 'An agent that makes the same call again and again is stopped, and told so.' },
   { id: 'inspection.says-none',  component: 'inspection/none',    source: 'law 12',           promise: 'The stand-in for inspection is a part by name, so that `explain` shows that nothing is inspected.' },
+  { id: 'facts.never-guess',     component: 'inspection/facts',   source: 'law 11',           promise: 'What policy is told of paths, URLs, SQL and recipients is what they are, or that it is unclear.' },
   { id: 'redaction.all-or-none', component: 'redaction/none',     source: 'law 8',            promise: 'A redaction that policy orders and nobody can carry out stops the answer.' },
   { id: 'static.hidden',         component: 'credentials/static', source: 'law 3',            promise: 'A server gets its configured secret, the bare secret behind a scheme counts as one, and its record name says nothing about it.' },
   { id: 'jsonl.kept',            component: 'audit/jsonl',        source: 'law 5',            promise: 'A record is in the file when `keep` has returned, and a restart closes open attempts as unknown.' },

@@ -4,6 +4,7 @@ import { jsonl } from './audit/jsonl/jsonl.ts';
 import { staticCredentials } from './credentials/static/static.ts';
 import { apiKey } from './identity/api-key/api-key.ts';
 import { local } from './identity/local/local.ts';
+import { facts } from './inspection/facts/facts.ts';
 import { none as noInspection } from './inspection/none/none.ts';
 import { oauth } from './identity/oauth/oauth.ts';
 import { concurrency } from './limits/concurrency/concurrency.ts';
@@ -28,6 +29,7 @@ export const COMPONENTS: readonly AnyComponent[] = [
   quotas,
   // kind: inspection   what is in a message?
   noInspection,
+  facts,
   // kind: redaction    what may not pass
   noRedaction,
   // kind: credentials  which secret does an upstream get?

@@ -98,16 +98,27 @@ const all = (members: Readonly<Record<string, Shape>>): Shape => ({
 });
 
 /** Facts that the part `facts` of the box computes. Others have no type that is known here. */
-export const FACTS: Shape = all({
-  paths: texts,
-  hosts: texts,
-  schemes: texts,
-  ports: texts,
-  sqlVerbs: texts,
-  sqlTables: texts,
-  recipients: texts,
-  recipientDomains: texts,
-});
+export const FACTS: Shape = {
+  type: 'Record',
+  members: {
+    // Absent where no argument holds a path.
+    path: { shape: text, required: false },
+    ...Object.fromEntries(
+      [
+        'paths',
+        'hosts',
+        'schemes',
+        'ports',
+        'sqlVerbs',
+        'sqlTables',
+        'sqlFunctions',
+        'recipients',
+        'recipientDomains',
+        'unclear',
+      ].map((name) => [name, needed(texts)]),
+    ),
+  },
+};
 
 const CONTEXT: Readonly<Record<string, Shape>> = {
   facts: FACTS,
