@@ -1,5 +1,5 @@
 /** The composition root: the only file that joins everything. Read it to see what talks to what. */
-import { adminRoutes, metricsRoute, probeRoutes, type RouteSources } from './admin/routes.ts';
+import { adminRoutes, documentsOf, metricsRoute, probeRoutes, type RouteSources } from './admin/routes.ts';
 import { Agents } from './catalog/agents.ts';
 import { openCatalog, type OpenedCatalog } from './catalog/catalog.ts';
 import type { Loaded } from './config/load.ts';
@@ -195,7 +195,7 @@ async function open(
     { bind: [ownBind(config)], routes: { ...probeRoutes(sources), ...adminRoutes(sources) } },
   ];
   for (const { bind, routes } of doors) {
-    const listener = await openListener({ bind }, { ...shared, routes });
+    const listener = await openListener({ bind }, { ...shared, routes, documents: documentsOf(rooms.house) });
     listeners.push(listener);
     undo.push(() => listener.close());
   }

@@ -17,6 +17,10 @@ export interface Gateway {
   token: string;
   /** Of its process. */
   pid: number;
+  /** The file of its records, where `audit` is not configured otherwise. */
+  audit: string;
+  /** Everything it has printed so far. */
+  printed(): string;
   close(): Promise<void>;
 }
 
@@ -34,9 +38,13 @@ export async function startGateway(yaml: object): Promise<Gateway> {
     await stop(child);
     await rm(folder, { recursive: true, force: true });
   };
+  const lines: string[] = [];
+  const printed = () => lines.join('\n');
+  const audit = join(data, 'audit', 'audit.jsonl');
   try {
-    const url = await ready(child);
-    return { url, token: (await readFile(join(data, 'token'), 'utf8')).trim(), pid: child.pid!, close };
+    const url = await ready(child, lines);
+    const token = (await readFile(join(data, 'token'), 'utf8')).trim();
+    return { url, token, pid: child.pid!, audit, printed, close };
   } catch (error) {
     await close();
     throw error;
@@ -44,8 +52,7 @@ export async function startGateway(yaml: object): Promise<Gateway> {
 }
 
 /** The URL behind the word `ready`, on either stream; whatever was printed, where the process ends without it. */
-function ready(child: ChildProcess): Promise<string> {
-  const printed: string[] = [];
+function ready(child: ChildProcess, printed: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     for (const input of [child.stdout, child.stderr]) {
       if (!input) continue;

@@ -19,7 +19,6 @@ export interface RouteSources {
 /** For every listener of agents. They tell states and counts, no names of agents and no contents. */
 export function probeRoutes({ house, parts }: RouteSources): Record<string, Route> {
   return {
-    ...documents(house),
     '/livez': (request, response) => read(request, response, () => json(response, 200, livez().body)),
     '/readyz': (request, response) =>
       read(request, response, () => {
@@ -29,18 +28,22 @@ export function probeRoutes({ house, parts }: RouteSources): Record<string, Rout
   };
 }
 
-/** What identity parts tell everybody (RFC 9728), and nothing else under `.well-known`. */
-function documents(house: House): Record<string, Route> {
-  const all = house.parts.identity.flatMap((part) => Object.entries(part.documents?.() ?? {}));
-  return Object.fromEntries(
-    all.map(([path, body]) => [
-      path,
-      (request, response) => {
-        response.setHeader('access-control-allow-origin', '*');
-        read(request, response, () => json(response, 200, body));
-      },
-    ]),
-  );
+/** What identity parts tell everybody (RFC 9728), as they say it now: a reload may change it. */
+export function documentsOf(house: House): (path: string) => Route | undefined {
+  return (path) => {
+    if (!path.startsWith('/.well-known/')) return undefined;
+    const all = house.parts.identity.map((part) => part.documents?.() ?? {});
+    const found = all.find((documents) => Object.hasOwn(documents, path))?.[path];
+    return found && ((request, response) => published(request, response, found));
+  };
+}
+
+/** Pages of any origin may read it, with whatever headers their client sends along (`mcp-protocol-version`). */
+function published(request: IncomingMessage, response: ServerResponse, body: object): void {
+  response.setHeader('access-control-allow-origin', '*');
+  if (request.method !== 'OPTIONS') return read(request, response, () => json(response, 200, body));
+  response.setHeader('access-control-allow-headers', '*');
+  response.writeHead(204, { 'access-control-allow-methods': 'GET, HEAD' }).end();
 }
 
 export function metricsRoute({ metrics }: RouteSources): Record<string, Route> {

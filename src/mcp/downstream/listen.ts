@@ -51,6 +51,8 @@ export interface ListenDeps {
   readonly log: Log;
   /** Plain handlers by exact path. They judge for themselves who may call: probes come by address, not by name. */
   readonly routes?: Readonly<Record<string, Route>>;
+  /** Others whose paths change while the listener is open; asked where `routes` has none. */
+  readonly documents?: (path: string) => Route | undefined;
 }
 
 export interface Listener {
@@ -229,7 +231,8 @@ function take(
 ): void {
   if (state.draining) response.shouldKeepAlive = false;
   const path = pathOf(request.url ?? '/');
-  const route = deps.routes !== undefined && Object.hasOwn(deps.routes, path) ? deps.routes[path] : undefined;
+  const own = deps.routes !== undefined && Object.hasOwn(deps.routes, path) ? deps.routes[path] : undefined;
+  const route = own ?? deps.documents?.(path);
   if (route !== undefined) return route(request, response);
   const origin = request.headers.origin;
   const friendly =

@@ -48,7 +48,8 @@ export function checkAnswer(answer: JsonAnswer, expected: Expected): Checked {
   if (iss !== undefined && iss !== expected.issuer.config.issuer) return no('the answer speaks for another issuer');
   const use = answer['token_use'] ?? answer['token_type'];
   if (typeof use === 'string' && !/^(access_token|bearer|dpop)$/i.test(use)) return no('no access token');
-  const claims = answer as Claims;
+  // A client that calls for itself is its own subject (RFC 9068 §2.2); answers may leave that out.
+  const claims: Claims = { sub: answer['client_id'] as string, ...answer };
   const fault = claimsFault(claims, expected);
   return fault === undefined ? { ok: true, claims } : no(fault);
 }
