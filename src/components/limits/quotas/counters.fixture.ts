@@ -42,5 +42,5 @@ export interface TestDeps extends PartDeps {
 }
 
 export function depsWith(counters: Counters, clock: ManualClock = manualClock()): TestDeps {
-  return { ...sampleDeps('unused'), clock, store: { counters } as Store };
+  return { ...sampleDeps('unused'), clock, store: { counters } as Store, servers: ['files', 'web'] };
 }

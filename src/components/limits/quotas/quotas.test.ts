@@ -391,6 +391,13 @@ describe('rules', () => {
     assert.equal(quotas.config.safeParse({ zone: 'Mars/Olympus' }).success, false);
   });
 
+  test('that name a server which is not there do not start: they would limit nothing', async () => {
+    const budget = { unit: 'EUR', limit: 1, window: 'day', weights: { 'wep/search': 1 } };
+    for (const rule of [{ match: { servers: ['wep'] }, rate: '1/1m' }, { budget }]) {
+      await assert.rejects(() => begun([{ name: 'r', ...rule }]), /"r" names the server "wep": name one of files, web/);
+    }
+  });
+
   test('are not asked before a message is read', async () => {
     const part = await begun([{ name: 'r', rate: '1/1m' }]);
     for (let time = 0; time < 3; time += 1) assert.equal(part.reading(ada, sampleArrival()).allowed, true);

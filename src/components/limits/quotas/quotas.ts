@@ -17,6 +17,7 @@ export const quotas = defineComponent({
   use: 'quotas',
   config: settings,
   create: (given, deps): Limits => {
+    for (const rule of given.rules) assertKnown(rule, deps.servers);
     const limits = [...given.rules.flatMap((rule) => limitsOf(rule, given, deps)), ...loopOf(given, deps)];
     return {
       // Before a message is read nothing is known that a rule could match; `limits/concurrency` bounds the reading.
@@ -28,6 +29,14 @@ export const quotas = defineComponent({
     };
   },
 });
+
+/** A slip in the name of a server would leave it without the limit, and nobody would notice. */
+function assertKnown({ name, match, budget }: Rule, servers: readonly string[]): void {
+  const weighed = Object.keys(budget?.weights ?? {}).map((key) => key.split('/', 1)[0]!);
+  const unknown = [...(match.servers ?? []), ...weighed].find((server) => !servers.includes(server));
+  if (unknown === undefined) return;
+  throw new Error(`limits/quotas: the rule "${name}" names the server "${unknown}": name one of ${servers.join(', ')}`);
+}
 
 const FREE: Allowance = { allowed: true, done: undefined };
 
