@@ -42,6 +42,7 @@ function changed(text: string, pattern: RegExp, by: string): string {
 /** The same part with its control gone: what the gateway would be if the part did not do its work. */
 const TWINS: Readonly<Record<string, string>> = {
   'identity/local': twin('identity', 'local', 'local', EVERYBODY()),
+  'identity/mtls': twin('identity', 'mtls', 'mtls', EVERYBODY()),
   'identity/api-key': twin('identity', 'api-key', 'apiKey', EVERYBODY()),
   'identity/oauth': twin('identity', 'oauth', 'oauth', EVERYBODY()),
   'policy/owner': twin(

@@ -4,6 +4,7 @@ import { jsonl } from './audit/jsonl/jsonl.ts';
 import { staticCredentials } from './credentials/static/static.ts';
 import { apiKey } from './identity/api-key/api-key.ts';
 import { local } from './identity/local/local.ts';
+import { mtls } from './identity/mtls/mtls.ts';
 import { facts } from './inspection/facts/facts.ts';
 import { none as noInspection } from './inspection/none/none.ts';
 import { oauth } from './identity/oauth/oauth.ts';
@@ -20,6 +21,7 @@ export const COMPONENTS: readonly AnyComponent[] = [
   // kind: identity     who is it, and how proven?
   local,
   apiKey,
+  mtls,
   oauth,
   // kind: policy       may this principal do exactly this?
   owner,

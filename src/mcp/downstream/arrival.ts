@@ -96,10 +96,12 @@ export function peerOf(request: IncomingMessage, kind: 'tcp' | 'socket', asksCer
   const known = peers.get(socket);
   if (known !== undefined) return known;
   const encrypted = 'encrypted' in socket;
+  const [certificate, ...intermediates] = encrypted && asksCertificate ? verifiedChain(socket as TLSSocket) : [];
   const peer: Peer = {
     address: kind === 'socket' ? 'socket' : (socket.remoteAddress ?? ''),
     encrypted,
-    certificate: encrypted && asksCertificate ? verifiedCertificate(socket as TLSSocket) : undefined,
+    certificate,
+    intermediates,
   };
   peers.set(socket, peer);
   return peer;
@@ -107,6 +109,14 @@ export function peerOf(request: IncomingMessage, kind: 'tcp' | 'socket', asksCer
 
 const peers = new WeakMap<object, Peer>();
 
-function verifiedCertificate(socket: TLSSocket): Buffer | undefined {
-  return socket.authorized ? socket.getPeerCertificate().raw : undefined;
+/** The agent's certificate, and what stands between it and an authority; the authority comes last, as its own issuer. */
+function verifiedChain(socket: TLSSocket): Buffer[] {
+  if (!socket.authorized) return [];
+  const chain: Buffer[] = [];
+  let at = socket.getPeerCertificate(true);
+  while (at?.raw !== undefined && !chain.some((seen) => seen.equals(at.raw))) {
+    chain.push(at.raw);
+    at = at.issuerCertificate;
+  }
+  return chain;
 }

@@ -150,10 +150,10 @@ function endingAt(key: KeptKey['keys'][number], until: number): KeptKey['keys'][
 }
 
 function shown({ keys, ...rest }: KeptKey, uses: ReadonlyMap<string, string>): ShownKey {
-  const each = keys.map(({ hash: _, ...key }) => ({
-    ...key,
-    ...(uses.has(key.id) ? { used: uses.get(key.id)! } : {}),
-  }));
+  const each = keys.map(({ id, created, expires }) => {
+    const used = uses.get(id);
+    return { id, created, ...(expires === undefined ? {} : { expires }), ...(used === undefined ? {} : { used }) };
+  });
   return { ...rest, keys: each };
 }
 
