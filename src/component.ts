@@ -35,7 +35,7 @@ export type { Obligation } from './gateway/verdict.ts';
 // The contract of each kind.
 export type { Identified, Identity } from './components/identity/identity.ts';
 export type { Decision, Policy, Question, Resource, RunCounters } from './components/policy/policy.ts';
-export type { Allowance, Limits } from './components/limits/limits.ts';
+export type { Allowance, Ended, Limits } from './components/limits/limits.ts';
 export type { Inspected, Inspection } from './components/inspection/inspection.ts';
 export type { Redacted, Redaction } from './components/redaction/redaction.ts';
 export type { Credentials, Issued } from './components/credentials/credentials.ts';

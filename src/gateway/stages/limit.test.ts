@@ -78,10 +78,17 @@ verifies('limit.bounded', 'an open call is counted until it ends', async () => {
 
 verifies('limit.bounded', 'what a slow limit gives to a call that ended meanwhile is given back at once', async () => {
   const counted = countingLimits();
+  const told: (Ended | undefined)[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const slow: Limits = {
     reading: (...about) => counted.reading(...about),
-    opening: (exchange) => promise.then(() => counted.opening(exchange)),
+    opening: async (exchange) => {
+      await promise;
+      const allowance = await counted.opening(exchange);
+      return allowance.allowed
+        ? { ...allowance, done: (ended) => (told.push(ended), allowance.done?.(ended)) }
+        : allowance;
+    },
   };
   const test = await testHouse({ parts: { limits: [slow] } });
   const sent = test.send('tools/call', read);
@@ -90,5 +97,9 @@ verifies('limit.bounded', 'what a slow limit gives to a call that ended meanwhil
   resolve();
   await sent.handling.crossed;
   assert.equal(counted.taken(), 0);
+  assert.deepEqual(
+    told.map((ended) => ended?.sent),
+    [false],
+  );
   assert.equal(test.calls.length, 0);
 });

@@ -25,7 +25,7 @@ function take(allowance: Allowance, crossing: Crossing, house: House): Verdict |
   if (!allowance.allowed) return refusal(allowance);
   const open = house.ledger.byId(crossing.exchange.id);
   if (open && allowance.done) open.ended.push(allowance.done);
-  else allowance.done?.();
+  else allowance.done?.({ status: 'cancelled', sent: false, bytes: 0 });
   return undefined;
 }
 
