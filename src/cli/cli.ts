@@ -7,13 +7,14 @@ import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { status } from './commands/status.ts';
+import { policy } from './commands/policy/policy.ts';
 import { stdio } from './commands/stdio.ts';
 import { up } from './commands/up.ts';
 import { EXIT } from './exit.ts';
 import { NoGateway } from './gateway-client.ts';
 import { coloured, err } from './terminal.ts';
 
-export const COMMANDS = [up, demo, check, stdio, status, call, explain, doctor] as const;
+export const COMMANDS = [up, demo, check, stdio, status, call, explain, policy, doctor] as const;
 
 /** Exit codes go to `done`; a command that says nothing ends with 0. */
 export function program(done: (code: number) => void = () => {}): Command {
