@@ -123,7 +123,9 @@ class Plan {
  * takes the comma before it.
  */
 function membership(doc: Document, change: Change): Cut[] {
-  const members = [...(doc.inside(change.container) ?? [])];
+  const inside = doc.inside(change.container);
+  if (change.removed.size === 0) return [addition(change, inside)];
+  const members = [...(inside ?? [])];
   const stays = members.findIndex(([key]) => !change.removed.has(key));
   const cuts: Cut[] = [];
   for (const [index, [key, place]] of members.entries()) {
@@ -137,6 +139,15 @@ function membership(doc: Document, change: Change): Cut[] {
   const place = members.at(-1)?.[1].end ?? change.container.start + 1;
   const text = [...change.added.values()].join(',');
   return [...cuts, { start: place, end: place, text: stays >= 0 ? `,${text}` : text }];
+}
+
+/** Nothing is taken out: what is new stands behind the last member. */
+function addition({ added, container }: Change, inside: ReadonlyMap<unknown, Place> | undefined): Cut {
+  let last: Place | undefined;
+  for (const place of inside?.values() ?? []) last = place;
+  const place = last?.end ?? container.start + 1;
+  const text = [...added.values()].join(',');
+  return { start: place, end: place, text: last === undefined ? text : `,${text}` };
 }
 
 function write(bytes: Buffer, cuts: Cut[]): Buffer {
