@@ -173,12 +173,13 @@ function gatewayOf({ gateway, settings }: House): Base['gateway'] {
   return known;
 }
 
-let last = { time: 0, text: new Date(0).toISOString() };
+let last = { second: NaN, text: '' };
 
-/** Many records are made in one millisecond. */
+/** RFC 3339. Many records are made in one second, and all but its milliseconds is the same. */
 function timeText(time: number): string {
-  if (time !== last.time) last = { time, text: new Date(time).toISOString() };
-  return last.text;
+  const second = Math.floor(time / 1000);
+  if (second !== last.second) last = { second, text: new Date(second * 1000).toISOString().slice(0, -4) };
+  return `${last.text}${String(Math.floor(time) - second * 1000).padStart(3, '0')}Z`;
 }
 
 function targetName({ target }: Exchange): string | undefined {
