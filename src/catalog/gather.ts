@@ -39,13 +39,17 @@ export function waitUntil(exchange: Pick<Exchange, 'deadline' | 'endpoint'>, clo
 }
 
 export function gather(question: Question, deps: GatherDeps): Gathered | Promise<Gathered> {
-  const parts = question.servers.flatMap((server) => {
+  const parts: { server: string; listed: Listed | Promise<Listed> }[] = [];
+  for (const server of question.servers) {
     const view = deps.views.of(server, question.hop);
-    return question.kinds.map((kind) => ({ server, listed: listedBy(view, kind, question, deps) }));
-  });
-  const ready = parts.flatMap(({ server, listed }) => (listed instanceof Promise ? [] : [{ server, listed }]));
-  if (ready.length === parts.length) return summed(ready);
+    for (const kind of question.kinds) parts.push({ server, listed: listedBy(view, kind, question, deps) });
+  }
+  if (parts.every(isReady)) return summed(parts);
   return Promise.all(parts.map(async ({ server, listed }) => ({ server, listed: await listed }))).then(summed);
+}
+
+function isReady<Part extends { listed: unknown }>(part: Part): part is Part & { listed: Listed } {
+  return !(part.listed instanceof Promise);
 }
 
 function listedBy(view: View, kind: DefinitionKind, question: Question, deps: GatherDeps): Listed | Promise<Listed> {
