@@ -148,6 +148,8 @@ export class Account {
     // Windows that ended only shrink, so that an old sum is at worst too strict.
     const sums = this.#terms.windows.before(window).map((old) => counters.add(tenant, this.#name, old, 0));
     const used = (await Promise.all(sums)).reduce((sum, { total }) => sum + Math.max(0, total), 0);
+    // What came back while the store was asked belongs to the window before.
+    this.#balance = Math.min(0, this.#balance);
     this.#window = window;
     this.#cap = this.#terms.limit - used;
     this.#total = 0;

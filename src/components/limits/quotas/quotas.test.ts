@@ -51,18 +51,71 @@ limitsSuite('quotas: concurrency', async () => ({
 
 limitsSuite('quotas: nothing configured', async () => ({ part: await begun([], {}), bound: {} }));
 
-describe('a rule that is reached', () => {
-  verifies('quotas.bounded', 'is named with its limit, and says when to come again', async () => {
-    const clock = manualClock(Date.UTC(2026, 0, 1, 18));
-    const part = await begun([{ name: 'daily', quota: '2/day' }], {}, depsWith(memoryCounters(), clock));
-    await askedTimes(part, 2);
-    assert.deepEqual(await part.opening(call), {
-      allowed: false,
-      limit: 'daily: quota 2/day',
-      retryAfter: 6 * 3_600_000,
-    });
-  });
+const loop = { loop: { calls: 3, window: '1m' } };
+const with_ = (given: object, more: Partial<Exchange> = {}) =>
+  callOf('files', 'read', { opening: sampleCall('read', given as never), ...more });
 
+verifies('quotas.bounded', 'a rule that is reached is named with its limit, and says when to come again', async () => {
+  const clock = manualClock(Date.UTC(2026, 0, 1, 18));
+  const part = await begun([{ name: 'daily', quota: '2/day' }], {}, depsWith(memoryCounters(), clock));
+  await askedTimes(part, 2);
+  assert.deepEqual(await part.opening(call), {
+    allowed: false,
+    limit: 'daily: quota 2/day',
+    retryAfter: 6 * 3_600_000,
+  });
+});
+
+verifies('quotas.bounded', 'quotas are exact under any schedule of several processes, and all come back', async () => {
+  const step = fc.record({ part: fc.nat(2), pause: fc.nat(8_000), what: fc.constantFrom('call', 'rest', 'restart') });
+  const schedule = fc.array(step, { maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(schedule, fc.integer({ min: 1, max: 30 }), async (steps, limit) => {
+      const counters = memoryCounters();
+      const clock = manualClock(Date.UTC(2026, 0, 1));
+      const rules = [{ name: 'q', quota: `${limit}/day`, lease: 4 }];
+      const make = () => begun(rules, { loop: false }, depsWith(counters, clock));
+      const parts = [await make(), await make(), await make()];
+      let allowed = 0;
+      for (const { part, pause, what } of steps) {
+        clock.advance(pause);
+        if (what === 'restart') {
+          await parts[part]!.close?.();
+          parts[part] = await make();
+        } else {
+          const some = what === 'call' ? 1 : 3;
+          const answers = await Promise.all(Array.from({ length: some }, () => asked(parts[part]!)));
+          allowed += answers.filter((answer) => answer === 'yes').length;
+        }
+        assert.ok(allowed <= limit && allowed <= counters.total());
+      }
+      await Promise.all(parts.map(async (part) => part.close?.()));
+      assert.equal(counters.total(), allowed);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+verifies('quotas.loop', 'the same call again and again is refused as a loop, until the agent pauses', async () => {
+  const clock = manualClock();
+  const part = await begun([], loop, depsWith(memoryCounters(), clock));
+  for (const given of [
+    { path: 'a', depth: 1 },
+    { depth: 1, path: 'a' },
+    { path: 'a', depth: 1 },
+  ]) {
+    clock.advance(1_000);
+    assert.equal(await asked(part, with_(given)), 'yes');
+  }
+  const refusal = await part.opening(with_({ path: 'a', depth: 1 }));
+  assert.ok(!refusal.allowed && refusal.loop);
+  assert.match(refusal.limit, /^loop: the same call 3 times/);
+  assert.equal(refusal.retryAfter, 58_000);
+  clock.advance(58_000);
+  assert.equal(await asked(part, with_({ path: 'a', depth: 1 })), 'yes');
+});
+
+describe('a rule that is reached', () => {
   test('of several that match, one is enough, and the others lose nothing', async () => {
     const counters = memoryCounters();
     const rules = [
@@ -152,33 +205,34 @@ describe('places', () => {
 });
 
 describe('quotas', () => {
-  verifies('quotas.bounded', 'are exact under any schedule of several processes, and all come back', async () => {
-    const step = fc.record({ part: fc.nat(2), pause: fc.nat(8_000), what: fc.constantFrom('call', 'rest', 'restart') });
-    const schedule = fc.array(step, { maxLength: 60 });
+  test('are exact when calls come back unsent, at any moment and also after their window', async () => {
+    const step = fc.record({ pause: fc.nat(25_000), what: fc.constantFrom('call', 'calls', 'sent', 'unsent') });
     await fc.assert(
-      fc.asyncProperty(schedule, fc.integer({ min: 1, max: 30 }), async (steps, limit) => {
-        const counters = memoryCounters();
+      fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
         const clock = manualClock(Date.UTC(2026, 0, 1));
-        const rules = [{ name: 'q', quota: `${limit}/day`, lease: 4 }];
-        const make = () => begun(rules, { loop: false }, depsWith(counters, clock));
-        const parts = [await make(), await make(), await make()];
-        let allowed = 0;
-        for (const { part, pause, what } of steps) {
+        const rules = [{ name: 'q', quota: '5/minute', lease: 3 }];
+        const part = await begun(rules, { loop: false }, depsWith(memoryCounters(), clock));
+        const minute = () => Math.floor(clock.now() / 60_000);
+        const open: { done: (ended: Ended) => void; at: number }[] = [];
+        const counted = new Map<number, number>();
+        for (const { pause, what } of steps) {
           clock.advance(pause);
-          if (what === 'restart') {
-            await parts[part]!.close?.();
-            parts[part] = await make();
-          } else {
-            const some = what === 'call' ? 1 : 3;
-            const answers = await Promise.all(Array.from({ length: some }, () => asked(parts[part]!)));
-            allowed += answers.filter((answer) => answer === 'yes').length;
+          const one = open.shift();
+          if (what === 'sent' || what === 'unsent') one?.done(what === 'sent' ? SENT : UNSENT);
+          else if (one) open.unshift(one);
+          if (what === 'unsent' && one) counted.set(one.at, counted.get(one.at)! - 1);
+          const wanted = what === 'call' ? 1 : what === 'calls' ? 4 : 0;
+          const answers = await Promise.all(Array.from({ length: wanted }, async () => part.opening(call)));
+          for (const answer of answers) {
+            if (!answer.allowed) continue;
+            open.push({ done: answer.done!, at: minute() });
+            counted.set(minute(), (counted.get(minute()) ?? 0) + 1);
           }
-          assert.ok(allowed <= limit && allowed <= counters.total());
+          assert.ok((counted.get(minute()) ?? 0) <= 5);
         }
-        await Promise.all(parts.map(async (part) => part.close?.()));
-        assert.equal(counters.total(), allowed);
+        await part.close?.();
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 
@@ -294,29 +348,6 @@ describe('budgets and bytes', () => {
 });
 
 describe('loops', () => {
-  const loop = { loop: { calls: 3, window: '1m' } };
-  const with_ = (given: object, more: Partial<Exchange> = {}) =>
-    callOf('files', 'read', { opening: sampleCall('read', given as never), ...more });
-
-  verifies('quotas.loop', 'the same call again and again is refused as a loop, until the agent pauses', async () => {
-    const clock = manualClock();
-    const part = await begun([], loop, depsWith(memoryCounters(), clock));
-    for (const given of [
-      { path: 'a', depth: 1 },
-      { depth: 1, path: 'a' },
-      { path: 'a', depth: 1 },
-    ]) {
-      clock.advance(1_000);
-      assert.equal(await asked(part, with_(given)), 'yes');
-    }
-    const refusal = await part.opening(with_({ path: 'a', depth: 1 }));
-    assert.ok(!refusal.allowed && refusal.loop);
-    assert.match(refusal.limit, /^loop: the same call 3 times/);
-    assert.equal(refusal.retryAfter, 58_000);
-    clock.advance(58_000);
-    assert.equal(await asked(part, with_({ path: 'a', depth: 1 })), 'yes');
-  });
-
   test('other arguments, tools, servers, runs and callers are other calls', async () => {
     const part = await begun([], loop);
     await askedTimes(part, 3, with_({ id: 1 }));
