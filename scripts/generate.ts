@@ -10,11 +10,14 @@ import { parseArgs } from 'node:util';
 import { cliPage } from './reference/cli.ts';
 import { configurationPage } from './reference/configuration.ts';
 import { reasonsPage } from './reference/reasons.ts';
+import { openApi } from '../src/admin/openapi.ts';
+import { GATEWAY } from '../src/version.ts';
 import { auditRecordSchema, configurationSchema } from './reference/schemas.ts';
 
 const FILES: Readonly<Record<string, () => string>> = {
   'schema/sallyport.schema.json': () => json(configurationSchema()),
   'schema/audit-record.schema.json': () => json(auditRecordSchema()),
+  'schema/openapi.json': () => json(openApi(GATEWAY.version)),
   'docs/reference/configuration.md': configurationPage,
   'docs/reference/reasons.md': reasonsPage,
   'docs/reference/cli.md': cliPage,

@@ -1,7 +1,10 @@
 /** The composition root: the only file that joins everything. Read it to see what talks to what. */
-import { adminRoutes, documentsOf, metricsRoute, probeRoutes, type RouteSources } from './admin/routes.ts';
+import { adminDoor } from './admin/serve.ts';
+import { documentsOf, metricsRoute, probeRoutes, type RouteSources } from './admin/routes.ts';
 import { Agents } from './catalog/agents.ts';
 import { openCatalog, type OpenedCatalog } from './catalog/catalog.ts';
+import { KeyShelf } from './components/identity/api-key/keys.ts';
+import { explain } from './config/explain.ts';
 import type { Loaded } from './config/load.ts';
 import type { Exchange } from './gateway/exchange.ts';
 import { createCore, type WholeCore } from './gateway/gateway.ts';
@@ -16,7 +19,7 @@ import { followRevocations, forgetful, issuer, ownerOf, permitted, tagged } from
 import { Lru } from './lib/lru.ts';
 import { codecOf } from './mcp/codec/edit.ts';
 import { localAnswers } from './mcp/downstream/answers.ts';
-import { openListener, type Listener } from './mcp/downstream/listen.ts';
+import { openListener, type Bind, type Listener } from './mcp/downstream/listen.ts';
 import { checkParams, createReader } from './mcp/downstream/read.ts';
 import { LEGACY, MODERN } from './mcp/downstream/revisions.ts';
 import { LegacySessions } from './mcp/downstream/sessions.ts';
@@ -25,7 +28,7 @@ import { makeParts, type MadeParts } from './parts.ts';
 import { Running } from './running.ts';
 
 export type { Running } from './running.ts';
-import { bindsOf, coreSettings, metricsBind, ownBind, rulesOf } from './settings.ts';
+import { adminBind, bindsOf, coreSettings, metricsBind, ownBind, rulesOf } from './settings.ts';
 import { clock, openState, type State } from './state.ts';
 import { openTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { GATEWAY } from './version.ts';
@@ -166,16 +169,14 @@ async function join(
   const stages = bindStages(house);
   const core = createCore(house);
   agents.onChange(() => expelBlocked(house));
-  rooms = {
-    ...{ log, state, house, core, upstreams, catalog, sessions, agents, telemetry, listeners, made, loaded },
-    stopRevocations: followRevocations(house),
-  };
-  await open(rooms, listeners, { core, sessions, rules, clock, log }, undo);
+  const open = { upstreams, catalog, sessions, agents, telemetry, listeners };
+  rooms = { log, state, house, core, ...open, made, loaded, stopRevocations: followRevocations(house) };
+  await openDoors(rooms, listeners, { core, sessions, rules, clock, log }, undo);
   return rooms;
 }
 
-/** Three kinds of doors: the agents', the metrics' own if it has one, and the owner's socket. */
-async function open(
+/** Doors of agents, of metrics and the admin API where they have addresses of their own, and the owner's socket. */
+async function openDoors(
   rooms: Rooms,
   listeners: Listener[],
   shared: Parameters<typeof openListener>[1],
@@ -186,17 +187,45 @@ async function open(
     house: rooms.house,
     parts: () => rooms.made.named,
     metrics: rooms.telemetry.metrics,
-    status: () => Running.statusOf(rooms),
   };
   const apart = metricsBind(config);
   const doors = [
     { bind: bindsOf(config), routes: { ...probeRoutes(sources), ...(apart ? {} : metricsRoute(sources)) } },
     ...(apart ? [{ bind: [apart], routes: { ...probeRoutes(sources), ...metricsRoute(sources) } }] : []),
-    { bind: [ownBind(config)], routes: { ...probeRoutes(sources), ...adminRoutes(sources) } },
   ];
-  for (const { bind, routes } of doors) {
-    const listener = await openListener({ bind }, { ...shared, routes, documents: documentsOf(rooms.house) });
+  const published = documentsOf(rooms.house);
+  const own = [ownBind(config), adminBind(config)].filter((bind) => bind !== undefined);
+  const adminDoors = own.map((bind) => {
+    const administered = adminOf(rooms, bind);
+    return {
+      bind: [bind],
+      routes: probeRoutes(sources),
+      documents: (path: string) => administered(path) ?? published(path),
+    };
+  });
+  for (const { bind, routes, documents } of [
+    ...doors.map((door) => ({ ...door, documents: published })),
+    ...adminDoors,
+  ]) {
+    const listener = await openListener({ bind }, { ...shared, routes, documents });
     listeners.push(listener);
     undo.push(() => listener.close());
   }
+}
+
+function adminOf(rooms: Rooms, bind: Bind): ReturnType<typeof adminDoor> {
+  const { state, agents, house } = rooms;
+  const keys = new KeyShelf(state.store.records, state.deps.tenant, () => clock.now());
+  return adminDoor(
+    house,
+    {
+      version: GATEWAY.version,
+      agents,
+      keys,
+      keysInForce: () => rooms.loaded.config.identity.some(({ component }) => component.use === 'api-key'),
+      status: () => Running.statusOf(rooms),
+      configuration: () => explain(rooms.loaded),
+    },
+    { kind: bind.kind, asksCertificate: bind.kind === 'tcp' && bind.tls?.clientCa !== undefined },
+  );
 }

@@ -99,6 +99,12 @@ const CROSSINGS: readonly { from: RegExp; to: RegExp; typeOnly: boolean; because
     because: 'a contract is for whoever keeps or asks it',
   },
   {
+    from: /^src\/admin\//,
+    to: /^src\/components\/identity\/api-key\/keys\.ts$/,
+    typeOnly: false,
+    because: 'whoever administers keys writes what the part reads',
+  },
+  {
     from: /^src\/telemetry\//,
     to: /^src\/config\/config\.ts$/,
     typeOnly: true,
@@ -220,6 +226,7 @@ const PARSES: Readonly<Record<string, string>> = {
   'src/gateway/sealing.ts': 'claims that this gateway wrote and authenticated',
   'src/catalog/agents.ts': 'what the gateway itself wrote into its store',
   'src/catalog/keeping.ts': 'what the gateway itself wrote into its store',
+  'src/cli/admin-client.ts': 'an answer of the own gateway',
   'src/cli/commands/call.ts': 'what the user typed',
   'src/cli/commands/status.ts': 'an answer of the own gateway',
   'src/cli/demo-config.ts': 'the manifest of an installed package',

@@ -37,7 +37,7 @@ async function askedPid(data: string): Promise<number> {
   const token = (await readFile(join(data, 'token'), 'utf8')).trim();
   const headers = { host: 'localhost', authorization: `Bearer ${token}` };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const options = { socketPath: join(data, 'sallyport.sock'), path: '/admin/status', headers, agent: false };
+    const options = { socketPath: join(data, 'sallyport.sock'), path: '/admin/v1/status', headers, agent: false };
     request(options, resolve).on('error', reject).end();
   });
   return (JSON.parse(await text(response)) as { pid: number }).pid;

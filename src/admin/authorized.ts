@@ -1,45 +1,75 @@
-/** May this request administer the gateway? The same identity parts and the same policy as for calls; any doubt refuses. */
+/** May this request administer the gateway? The same stages, registry and policy as for calls; any doubt refuses. */
 import type { IncomingMessage } from 'node:http';
+import type { Verdict } from '../gateway/verdict.ts';
 import type { House } from '../gateway/house.ts';
+import type { Agents, Arrival, Peer } from '../gateway/ports.ts';
 import type { Principal } from '../gateway/principal.ts';
+import { outOfReach } from '../gateway/reach.ts';
+import { reasonText, type Reason } from '../gateway/reasons.ts';
 import { Crossing } from '../gateway/stage.ts';
 import { authenticate } from '../gateway/stages/authenticate.ts';
-import { HttpArrival, peerOf } from '../mcp/downstream/arrival.ts';
+import { head } from '../gateway/stages/head.ts';
+import { throttle } from '../gateway/stages/throttle.ts';
+import { HttpArrival } from '../mcp/downstream/arrival.ts';
 
-export interface Allowed {
-  readonly status: 200 | 401 | 403;
-  readonly tell: string;
-  /** For the notice that is kept of it. */
-  readonly record: { readonly allowed: boolean; readonly principal?: string };
+export interface Judged {
+  readonly arrival: Arrival;
+  readonly principal: Principal | undefined;
+  readonly refused: { readonly reason: Reason; readonly detail: string | undefined } | undefined;
+  readonly challenges: readonly string[];
+  /** Gives back what was taken for reading; call it once. */
+  readonly done: () => void;
 }
 
-export async function authorized(action: string, request: IncomingMessage, house: House): Promise<Allowed> {
+/** @param agents who is registered and blocked may not administer either; see `Agents.asGuest` */
+export async function authorized(
+  action: string,
+  request: IncomingMessage,
+  peer: Peer,
+  house: House,
+  agents: Agents,
+): Promise<Judged> {
+  const crossing = new Crossing('inward', 'opening');
+  const arrival = new HttpArrival(request, 'POST', { kind: 'joint' }, peer, house.clock.now());
+  crossing.arrival = arrival;
+  const refused = await verdictOn(action, crossing, house, agents);
+  const done = (): void => crossing.whenRead.splice(0).forEach((one) => one());
+  return { arrival, principal: crossing.sofar().principal, refused, challenges: crossing.challenges, done };
+}
+
+async function verdictOn(action: string, crossing: Crossing, house: House, agents: Agents): Promise<Judged['refused']> {
   try {
-    const principal = await principalOf(request, house);
-    if (!principal) return { status: 401, tell: 'Authentication is required.', record: { allowed: false } };
-    const allowed = await permits(action, principal, house);
-    const record = { allowed, principal: principal.key };
-    return allowed ? { status: 200, tell: '', record } : { status: 403, tell: 'Not permitted.', record };
+    for (const stage of [head(house), authenticate(house, agents), throttle(house)]) {
+      const refused = refusalIn(await stage.pass(crossing));
+      if (refused) return refused;
+    }
+    const beyond = outOfReach(crossing.principal, action, { of: 'gateway' });
+    if (beyond) return refusalIn(beyond);
+    return (await permits(action, crossing, house)) ? undefined : { reason: 'not_permitted', detail: action };
   } catch (error) {
     house.log.error({ err: error, action }, 'an administrative request could not be judged; it was refused');
-    return { status: 403, tell: 'Not permitted.', record: { allowed: false } };
+    return { reason: 'stage_failed', detail: action };
   }
 }
 
-async function principalOf(request: IncomingMessage, house: House): Promise<Principal | undefined> {
-  const crossing = new Crossing('inward', 'opening');
-  crossing.arrival = new HttpArrival(
-    request,
-    'GET',
-    { kind: 'joint' },
-    peerOf(request, 'socket', false),
-    house.clock.now(),
-  );
-  const verdict = await authenticate(house).pass(crossing);
-  return verdict.effect === 'pass' ? crossing.principal : undefined;
+function refusalIn(verdict: Verdict): Judged['refused'] {
+  switch (verdict.effect) {
+    case 'pass':
+      return undefined;
+    case 'deny':
+      return { reason: verdict.reason, detail: verdict.detail };
+    case 'hold':
+      return { reason: 'approval_unavailable', detail: undefined };
+  }
 }
 
-async function permits(action: string, principal: Principal, house: House): Promise<boolean> {
+/** A refusal that travels inside an answer of MCP is a plain 403 here. */
+export function statusOf(reason: Reason): number {
+  const { status } = reasonText(reason);
+  return status === 200 ? 403 : status;
+}
+
+async function permits(action: string, { principal, arrival }: Crossing, house: House): Promise<boolean> {
   const resource = {
     endpoint: { kind: 'joint' },
     server: undefined,
@@ -56,7 +86,7 @@ async function permits(action: string, principal: Principal, house: House): Prom
     labels: [],
     method: action,
     at: house.clock.now(),
-    peer: 'socket',
+    peer: arrival.peer.address,
     run: `principal:${principal.key}`,
     risk: 0,
   };

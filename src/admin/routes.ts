@@ -1,10 +1,6 @@
-/** Plain HTTP beside MCP: probes, metrics, and the owner's own view over the gateway's socket. */
+/** Plain HTTP beside MCP: probes, metrics, and what identity parts publish. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { authorized } from './authorized.ts';
 import type { House } from '../gateway/house.ts';
-import { quietly } from '../gateway/open-exchange.ts';
-import { keep } from '../gateway/house.ts';
-import { noticeRecord } from '../gateway/records.ts';
 import type { Route } from '../mcp/downstream/listen.ts';
 import { livez, readyz, type NamedPart } from '../telemetry/health.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -13,7 +9,6 @@ export interface RouteSources {
   readonly house: House;
   readonly parts: () => readonly NamedPart[];
   readonly metrics: Metrics | undefined;
-  readonly status: () => object;
 }
 
 /** For every listener of agents. They tell states and counts, no names of agents and no contents. */
@@ -51,14 +46,6 @@ export function metricsRoute({ metrics }: RouteSources): Record<string, Route> {
   return { '/metrics': (request, response) => read(request, response, () => void scrape(metrics, response)) };
 }
 
-/** For the gateway's own socket: what `sallyport status` shows. Identified, permitted and recorded as any call is (law 1). */
-export function adminRoutes({ house, status }: RouteSources): Record<string, Route> {
-  return {
-    '/admin/status': (request, response) =>
-      read(request, response, () => void admin('admin.status', request, response, house, status)),
-  };
-}
-
 function read(request: IncomingMessage, response: ServerResponse, answer: () => void): void {
   if (request.method === 'GET' || request.method === 'HEAD') return answer();
   response.setHeader('allow', 'GET, HEAD');
@@ -72,19 +59,6 @@ async function scrape(metrics: Metrics, response: ServerResponse): Promise<void>
   } catch {
     json(response, 500, { error: 'the metrics could not be read' });
   }
-}
-
-async function admin(
-  action: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  house: House,
-  answer: () => object,
-): Promise<void> {
-  const allowed = await authorized(action, request, house);
-  await quietly(() => keep(house, noticeRecord(action, { ...allowed.record }, house)), house);
-  if (allowed.status === 200) json(response, 200, answer());
-  else json(response, allowed.status, { error: allowed.tell });
 }
 
 function json(response: ServerResponse, status: number, body: object): void {

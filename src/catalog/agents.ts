@@ -101,18 +101,26 @@ export class Agents implements AgentsPort {
     return known;
   }
 
-  #judge(principal: Principal): Principal | Deny {
-    if (principal.tenant !== this.#deps.tenant) return this.#unknown(principal);
+  /**
+   * For who administers: whoever is registered is judged by that, whoever is not is left to policy. An owner who is no agent
+   * must be able to register the first one, whatever `agents.unknown` says.
+   */
+  asGuest(principal: Principal): Principal | Deny {
+    return this.#judge(principal, 'guest');
+  }
+
+  #judge(principal: Principal, unknown: Unknown = this.#deps.unknown()): Principal | Deny {
+    if (principal.tenant !== this.#deps.tenant) return this.#unknown(principal, unknown);
     const claimed = keysOf(principal).flatMap((key) => this.#byProof.get(key) ?? []);
     const [agent, other] = claimed;
-    if (!agent) return this.#unknown(principal);
+    if (!agent) return this.#unknown(principal, unknown);
     // Writers refuse it; two that raced on two replicas may have made it, and then neither is meant.
     if (other) return deny('agent_suspended', { detail: `${agent.name} and ${other.name} claim the same proof` });
     return admitted(agent, principal, this.#deps.clock.now());
   }
 
-  #unknown(principal: Principal): Principal | Deny {
-    switch (this.#deps.unknown()) {
+  #unknown(principal: Principal, unknown: Unknown): Principal | Deny {
+    switch (unknown) {
       case 'refuse':
         return deny('agent_unknown', { detail: `${principal.proof.use}: ${principal.subject}` });
       case 'quarantine':

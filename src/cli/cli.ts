@@ -1,11 +1,13 @@
 /** The command line: one thin file a command. What a command needs is loaded when it runs, not before. */
 import { Command, CommanderError } from 'commander';
 import { GATEWAY } from '../version.ts';
+import { agent } from './commands/agent.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
+import { key } from './commands/key.ts';
 import { status } from './commands/status.ts';
 import { policy } from './commands/policy/policy.ts';
 import { stdio } from './commands/stdio.ts';
@@ -14,7 +16,7 @@ import { EXIT } from './exit.ts';
 import { NoGateway } from './gateway-client.ts';
 import { coloured, err } from './terminal.ts';
 
-export const COMMANDS = [up, demo, check, stdio, status, call, explain, policy, doctor] as const;
+export const COMMANDS = [up, demo, check, stdio, status, call, explain, policy, doctor, agent, key] as const;
 
 /** Exit codes go to `done`; a command that says nothing ends with 0. */
 export function program(done: (code: number) => void = () => {}): Command {

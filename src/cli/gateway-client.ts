@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Places } from '../config/places.ts';
 
 export interface Asked {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -35,9 +35,9 @@ async function show(options: Options): Promise<number> {
 
 /** @throws NoGateway when none is running, Error when it does not answer as a gateway does */
 export async function runningStatus(options: FindOptions): Promise<Record<string, unknown>> {
-  const answer = await ask(await findPlaces(options), { method: 'GET', path: '/admin/status' });
+  const answer = await ask(await findPlaces(options), { method: 'GET', path: '/admin/v1/status' });
   if (answer.status !== 200)
-    throw new Error(`the gateway answered ${answer.status} to /admin/status: ${answer.text.slice(0, 200)}`);
+    throw new Error(`the gateway answered ${answer.status} to /admin/v1/status: ${answer.text.slice(0, 200)}`);
   return JSON.parse(answer.text) as Record<string, unknown>;
 }
 

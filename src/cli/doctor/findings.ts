@@ -72,7 +72,7 @@ function modeOf(path: string): number | undefined {
 
 async function gateway(here: Places, config: Loaded | undefined): Promise<Finding[]> {
   try {
-    const { status, text } = await ask(here, { method: 'GET', path: '/admin/status' });
+    const { status, text } = await ask(here, { method: 'GET', path: '/admin/v1/status' });
     if (status !== 200)
       return [wrong('gateway', `it answered ${status}`, 'compare the token with --data and --config')];
     const { servers = [] } = JSON.parse(text) as { servers?: { server: string; state: string; lastError?: string }[] };
