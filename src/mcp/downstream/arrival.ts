@@ -26,13 +26,12 @@ export class HttpArrival implements Arrival {
   readonly peer: Peer;
   readonly at: number;
   readonly #request: IncomingMessage;
-  readonly #headers: ReadonlyMap<string, string>;
-  readonly #repeated: boolean;
+  /** Undefined where all names differ: what node:http made of them is then what was sent. */
+  readonly #repeated: ReadonlyMap<string, string> | undefined;
 
   constructor(request: IncomingMessage, verb: Arrival['verb'], endpoint: Endpoint | undefined, peer: Peer, at: number) {
     this.#request = request;
-    this.#headers = byName(request.rawHeaders);
-    this.#repeated = this.#headers.size < request.rawHeaders.length / 2;
+    this.#repeated = allDiffer(request) ? undefined : byName(request.rawHeaders);
     this.verb = verb;
     this.endpoint = endpoint;
     this.peer = peer;
@@ -40,17 +39,19 @@ export class HttpArrival implements Arrival {
   }
 
   header(name: string): string | undefined {
-    return this.#headers.get(name);
+    if (this.#repeated !== undefined) return this.#repeated.get(name);
+    const { headers } = this.#request;
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    return Array.isArray(value) ? value.join(', ') : value;
   }
 
   get duplicates(): readonly string[] {
-    // two that decide share a name; where all names differ nothing needs a second look
-    const name = this.#repeated ? duplicateHeader(this.#request.rawHeaders) : undefined;
+    const name = this.#repeated === undefined ? undefined : duplicateHeader(this.#request.rawHeaders);
     return name === undefined ? [] : [name];
   }
 
   get announced(): number | undefined {
-    const length = this.#headers.get('content-length');
+    const length = this.header('content-length');
     return length === undefined ? undefined : Number(length);
   }
 
@@ -58,6 +59,13 @@ export class HttpArrival implements Arrival {
     if ((this.announced ?? 0) > limit) return Promise.resolve('too_large');
     return collect(this.#request, limit);
   }
+}
+
+/** A name that node:http does not keep (`__proto__`) counts as one that came twice, and is looked at more closely. */
+function allDiffer({ headers, rawHeaders }: IncomingMessage): boolean {
+  let names = 0;
+  for (const name in headers) if (Object.hasOwn(headers, name)) names += 1;
+  return names === rawHeaders.length / 2;
 }
 
 /** Values of a repeated header are joined as RFC 9110 §5.3 says; those that decide are refused before anyone reads them. */
