@@ -13,6 +13,7 @@ export class Views {
   readonly #deps: ViewDeps;
   readonly #most: number;
   readonly #held = new Map<string, Held>();
+  #latest: Held | undefined;
   #settings: ReadonlyMap<string, ServerSettings>;
 
   constructor(servers: readonly ServerSettings[], most: number, deps: ViewDeps) {
@@ -33,7 +34,11 @@ export class Views {
 
   of(server: string, hop: Hop): View {
     const key = this.#key(server, hop);
-    const held = this.#held.get(key) ?? this.#make(server, hop);
+    const known = this.#held.get(key);
+    // asked for by every message: what was used last stands last already
+    if (known !== undefined && known === this.#latest) return known.view;
+    const held = known ?? this.#make(server, hop);
+    this.#latest = held;
     this.#held.delete(key);
     this.#held.set(key, held);
     if (this.#held.size > this.#most) this.#forgetOldest();
