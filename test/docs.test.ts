@@ -8,6 +8,7 @@ guideTests(guide);
 guideTests(new URL('../docs/guide/operations.md', import.meta.url));
 guideTests(new URL('../docs/guide/protocol.md', import.meta.url));
 guideTests(new URL('../docs/guide/limits.md', import.meta.url));
+guideTests(new URL('../docs/guide/identity.md', import.meta.url));
 
 test('the parts of the guide are those of the example', () => {
   for (const file of ['my-policy.ts', 'my-inspection.ts']) {
