@@ -7,6 +7,7 @@ const guide = new URL('../docs/guide/components.md', import.meta.url);
 guideTests(guide);
 guideTests(new URL('../docs/guide/operations.md', import.meta.url));
 guideTests(new URL('../docs/guide/protocol.md', import.meta.url));
+guideTests(new URL('../docs/guide/policy.md', import.meta.url));
 guideTests(new URL('../docs/guide/limits.md', import.meta.url));
 guideTests(new URL('../docs/guide/identity.md', import.meta.url));
 

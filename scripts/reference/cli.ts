@@ -1,6 +1,5 @@
 /** docs/reference/cli.md: the commands' own help. */
 import type { Command } from 'commander';
-import type { Command } from 'commander';
 import { helpEndText } from '../../src/cli/command.ts';
 import { program } from '../../src/cli/cli.ts';
 import { EXIT_MEANING } from '../../src/cli/exit.ts';

@@ -1,7 +1,7 @@
 /** Work in small shares: what would stall everybody else waits for its turn. */
 
 /** Milliseconds of one turn of the event loop that lists may take. */
-const SHARE = 8;
+const SHARE = 5;
 
 export class Turns {
   #spent = 0;
