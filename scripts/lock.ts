@@ -18,7 +18,9 @@ for (const file of ['package.json', '.npmrc']) copyFileSync(file, join(folder, f
 const { status } = spawnSync('npm', ['install', '--package-lock-only'], { cwd: folder, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 
-const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> };
+const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
+  packages: Record<string, Locked>;
+};
 for (const { optionalDependencies } of Object.values(lock.packages)) {
   for (const [name, version] of Object.entries(optionalDependencies ?? {})) {
     lock.packages[`node_modules/${name}`] ??= { version, dev: true, optional: true, ...platformOf(name) };
