@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   Client,
   StreamableHTTPClientTransport,
@@ -345,6 +346,21 @@ describe('metadata', { timeout: 60_000 }, () => {
     assert.equal((await fetch(at, { method: 'POST' })).status, 405);
   });
 
+  test('a session ends with the token it was used with last', async () => {
+    const first = await robotToken(here.oidc, here.mcp);
+    const [left, used] = [await initialized(here.mcp, first), await initialized(here.mcp, first)];
+    const news = await fetch(here.mcp, { headers: { ...legacy(left, first), accept: 'text/event-stream' } });
+    assert.equal(news.status, 200);
+    const ended = news.text();
+    while (decodeJwt(await robotToken(here.oidc, here.mcp)).exp === decodeJwt(first).exp) await pause(100);
+    const second = await robotToken(here.oidc, here.mcp);
+    assert.equal((await ping(here.mcp, used, second)).status, 200);
+    await ended;
+    assert.equal((await ping(here.mcp, left, second)).status, 404);
+    assert.equal((await ping(here.mcp, used, second)).status, 200);
+    assert.equal((await ping(here.mcp, used, first)).status, 401);
+  });
+
   test('a listener ends with its token', async () => {
     const token = await robotToken(here.oidc, here.mcp);
     const response = await fetch(here.mcp, {
@@ -374,3 +390,28 @@ describe('metadata', { timeout: 60_000 }, () => {
     assert.ok(Date.now() >= exp * 1000 - 50);
   });
 });
+
+// ---- sessions of the older era ---------------------------------------------------------------------------------
+
+function legacy(session: string | undefined, token: string): Record<string, string> {
+  return {
+    ...bearer(token),
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': '2025-11-25',
+    ...(session === undefined ? {} : { 'mcp-session-id': session }),
+  };
+}
+
+async function initialized(mcp: string, token: string): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'robot', version: '0' } };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+  const response = await fetch(mcp, { method: 'POST', headers: legacy(undefined, token), body });
+  await response.text();
+  return response.headers.get('mcp-session-id')!;
+}
+
+async function ping(mcp: string, session: string, token: string): Promise<Response> {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'ping' });
+  return fetch(mcp, { method: 'POST', headers: legacy(session, token), body });
+}

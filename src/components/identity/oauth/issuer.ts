@@ -7,6 +7,9 @@ import { KeySet } from './keys.ts';
 import { presetOf, type Preset } from './presets.ts';
 import { isLoopback, openWeb, Unavailable, type JsonAnswer, type Web } from './web.ts';
 
+/** Tokens that one issuer is asked about at once. */
+const MOST_ASKED = 64;
+
 export class Issuer {
   readonly config: IssuerConfig;
   readonly preset: Preset;
@@ -14,6 +17,7 @@ export class Issuer {
   readonly #web: Web;
   readonly #clock: Clock;
   #metadata: Promise<JsonAnswer> | undefined;
+  #asking = 0;
 
   constructor(config: IssuerConfig, { keys, ca }: Pick<Config, 'keys' | 'ca'>, clock: Clock) {
     this.config = config;
@@ -27,8 +31,22 @@ export class Issuer {
     return this.#web.close();
   }
 
-  /** RFC 7662 §2. Throws `Unavailable` when the issuer does not answer, or refuses the gateway itself. */
+  /**
+   * RFC 7662 §2. Throws `Unavailable` when the issuer does not answer, or refuses the gateway itself, or is asked too much at
+   * once: invented tokens must not become a flood.
+   */
   async introspect(token: string): Promise<JsonAnswer> {
+    if (this.#asking >= MOST_ASKED)
+      throw new Unavailable(`${this.config.issuer} is asked about too many tokens at once`);
+    this.#asking += 1;
+    try {
+      return await this.#ask(token);
+    } finally {
+      this.#asking -= 1;
+    }
+  }
+
+  async #ask(token: string): Promise<JsonAnswer> {
     const { introspection } = this.config;
     if (!introspection) throw new Error('introspection is not configured');
     const form = new URLSearchParams({ token, token_type_hint: 'access_token' });

@@ -230,6 +230,17 @@ describe('oauth: who calls', () => {
     assert.equal(own.person, undefined);
   });
 
+  test('a tenant of the issuer is a claim, not the tenant of the gateway', async () => {
+    const settings = { claims: { tenant: 'tid' } };
+    const { tenant, claims: told } = await principalOf(await issuer.sign(claims({ tid: 'acme' })), settings);
+    assert.deepEqual([tenant, told?.['issuer_tenant']], ['default', 'acme']);
+    const forged = await principalOf(
+      await issuer.sign(claims({ issuer_tenant: 'acme', groups_overage: true })),
+      settings,
+    );
+    assert.deepEqual([forged.claims?.['issuer_tenant'], forged.claims?.['groups_overage']], [null, false]);
+  });
+
   test('a delegation is told in the order of acting, and the last is who calls (RFC 8693)', async () => {
     const act = { sub: 'tool', act: { sub: 'planner', iss: 'https://other.example' } };
     const { chain, agent } = await principalOf(await issuer.sign(claims({ act, client_id: undefined })));
@@ -288,7 +299,7 @@ describe('oauth: presets', () => {
       'JWT',
       { oid: 'o-1', tid: 't-1', azp: 'app-1', scp: 'mcp files', groups: ['g-1'], client_id: undefined },
       { scp: undefined, nonce: 'n' },
-      { subject: 'o-1', tenant: 't-1', agent: 'app-1', scopes: ['mcp', 'files'], groups: ['g-1'] },
+      { subject: 'o-1', agent: 'app-1', scopes: ['mcp', 'files'], groups: ['g-1'] },
     ],
     [
       'entra',
@@ -316,7 +327,7 @@ describe('oauth: presets', () => {
       'JWT',
       { sub: 'auth0|1', azp: 'spa', permissions: ['read:x'], org_id: 'org_1', client_id: undefined },
       { nonce: 'n' },
-      { subject: 'auth0|1', agent: 'spa', scopes: ['read:x'], tenant: 'org_1' },
+      { subject: 'auth0|1', agent: 'spa', scopes: ['read:x'] },
     ],
     [
       'auth0',
@@ -330,7 +341,7 @@ describe('oauth: presets', () => {
       'JWT',
       { sub: '1077', azp: '1077', email: 'bot@p.iam.gserviceaccount.com', hd: 'x.example', client_id: undefined },
       { nonce: 'n' },
-      { subject: '1077', tenant: 'x.example', person: undefined },
+      { subject: '1077', person: undefined },
     ],
   ];
   for (const [preset, typ, right, other, told] of crafted) {
@@ -524,6 +535,7 @@ describe('oauth: issuers', () => {
         }
       };
       assert.equal(await ask(), 'known');
+      own.answers.set('/.well-known/openid-configuration/realms/a', '<html>a page for everything</html>');
       own.metadata = { issuer: `${own.url}/` };
       assert.match(await ask(), /speaks for another issuer/);
       const { origin } = new URL(own.url);
@@ -747,6 +759,17 @@ describe('oauth: introspection', () => {
     assert.equal(wordOf(await part.identify(bearer(token))), 'rejected: withdrawn by its issuer');
     await part.close?.();
   });
+
+  test('invented tokens do not become a flood: beyond 64 questions at once nobody is asked', () =>
+    with_('', async (own) => {
+      const { part } = await begun({ introspection }, {}, {}, own);
+      const all = Array.from({ length: 100 }, async (_, index) => part.identify(bearer(`invented-${index}`)));
+      const settled = await Promise.allSettled(all);
+      assert.equal(settled.filter(({ status }) => status === 'rejected').length, 36);
+      assert.equal(own.introspected.length, 64);
+      assert.match(wordOf(await part.identify(bearer('invented-later'))), /^rejected/);
+      await part.close?.();
+    }));
 
   test('two issuers with introspection are refused: an opaque token would be shown to both', () => {
     const both = ['https://a.example', 'https://b.example'].map((one) => ({ issuer: one, introspection }));

@@ -23,7 +23,7 @@ const MOST_GROUPS = 1_000;
 /** Links of a delegation. */
 const DEEPEST = 8;
 
-/** @param tenant the gateway's own, for issuers that tell no tenants apart */
+/** @param tenant the gateway's own: that of the issuer keeps its callers apart, and is a claim for policies */
 export function principalOf(claims: Claims, issuer: Issuer, tenant: string): Told {
   const fact = reader(claims, issuer);
   const subject = fact('subject').find(isName);
@@ -42,8 +42,8 @@ export function principalOf(claims: Claims, issuer: Issuer, tenant: string): Tol
   const agent = fact('agent').find(isName) ?? chain.at(-1)?.subject;
   const person = issuer.preset.machine(claims) ? undefined : (fact('person').find(isName) ?? subject);
   const principal: Principal = {
-    key: principalKey(own ?? tenant, issuer.config.issuer, subject, agent),
-    tenant: own ?? tenant,
+    key: principalKey(tenant, issuer.config.issuer, subject, agent, ...(own === undefined ? [] : [own])),
+    tenant,
     issuer: issuer.config.issuer,
     subject,
     agent,
@@ -54,7 +54,8 @@ export function principalOf(claims: Claims, issuer: Issuer, tenant: string): Tol
     scopes: fact('scopes')
       .flatMap((text) => text.split(' '))
       .filter((scope) => scope !== ''),
-    claims: { ...(claims as JsonObject), ...(overage ? { groups_overage: true } : {}) },
+    // Always ours, so that no issuer can say them.
+    claims: { ...(claims as JsonObject), issuer_tenant: own ?? null, groups_overage: overage },
     expires: claims.exp === undefined ? undefined : claims.exp * 1000,
   };
   return { ok: true, principal, confirmation };

@@ -5,7 +5,7 @@
 import { Agent } from 'undici';
 
 export interface Web {
-  /** The JSON object behind a URL; undefined when the answer is a 4xx. Throws `Unavailable` otherwise. */
+  /** The JSON object behind a URL; undefined: something else is there. Throws `Unavailable` when nobody answers. */
   get(url: string): Promise<JsonAnswer | undefined>;
   post(url: string, form: URLSearchParams, headers: Readonly<Record<string, string>>): Promise<JsonAnswer>;
   close(): Promise<void>;
@@ -58,13 +58,16 @@ export function openWeb(settings: WebSettings): Web {
   return {
     get: async (url) => {
       const { status, text } = await send(agent, 'GET', url, undefined, {}, settings);
-      if (status >= 400 && status < 500) return undefined;
-      return json(status, text, url);
+      if (status >= 500) throw new Unavailable(`${new URL(url).origin} answers ${status}`);
+      // A redirect is an answer like any other that is not the document: it is not followed.
+      return status === 200 ? object(text) : undefined;
     },
     post: async (url, form, headers) => {
       const type = { 'content-type': 'application/x-www-form-urlencoded' };
       const { status, text } = await send(agent, 'POST', url, form.toString(), { ...type, ...headers }, settings);
-      return json(status, text, url);
+      const answer = status === 200 ? object(text) : undefined;
+      if (answer) return answer;
+      throw new Unavailable(`${new URL(url).origin} answers ${status}, and with no JSON object`);
     },
     close: () => agent.destroy(),
   };
@@ -92,15 +95,11 @@ async function send(
   }
 }
 
-/** A redirect is an answer like any other that is not the document: it is not followed. */
-function json(status: number, text: string, url: string): JsonAnswer {
-  const { origin } = new URL(url);
-  if (status !== 200) throw new Unavailable(`${origin} answers ${status}`);
+function object(text: string): JsonAnswer | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonAnswer;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonAnswer) : undefined;
   } catch {
-    // said below
+    return undefined;
   }
-  throw new Unavailable(`${origin} answers with no JSON object`);
 }
