@@ -228,6 +228,7 @@ const PARSES: Readonly<Record<string, string>> = {
   'src/catalog/keeping.ts': 'what the gateway itself wrote into its store',
   'src/cli/admin-client.ts': 'an answer of the own gateway',
   'src/cli/commands/call.ts': 'what the user typed',
+  'src/cli/commands/policy/asking.ts': 'what the user typed',
   'src/cli/commands/status.ts': 'an answer of the own gateway',
   'src/cli/demo-config.ts': 'the manifest of an installed package',
   'src/cli/doctor/findings.ts': 'an answer of the own gateway',

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'node:test';
-import { verifies } from '../../../../test/verifies.ts';
 import { isObject, type JsonObject } from '../../../gateway/document.ts';
 import { samplePrincipal } from '../../samples.ts';
 import type { Question } from '../policy.ts';
@@ -158,24 +157,20 @@ test('what a projection leaves out changes no decision: with other unread argume
   );
 });
 
-verifies(
-  'cedar.lists-sound',
-  'what is hidden is denied with any arguments and facts; what is permitted is listed',
-  () => {
-    fc.assert(
-      fc.property(sets, questions, (policies, question) => {
-        const judged = judgedBy(policies);
-        const slice = sliceOf(question, judged);
-        const list = listed({ ...question, params: undefined, facts: {} }, slice, judged).effect;
-        const decided = exact(question, slice, judged).effect;
-        if (list !== 'permit') assert.notEqual(decided, 'permit');
-      }),
-      { numRuns: 160 },
-    );
-  },
-);
+test('what is hidden is denied with any arguments and facts; what is permitted is listed', () => {
+  fc.assert(
+    fc.property(sets, questions, (policies, question) => {
+      const judged = judgedBy(policies);
+      const slice = sliceOf(question, judged);
+      const list = listed({ ...question, params: undefined, facts: {} }, slice, judged).effect;
+      const decided = exact(question, slice, judged).effect;
+      if (list !== 'permit') assert.notEqual(decided, 'permit');
+    }),
+    { numRuns: 160 },
+  );
+});
 
-verifies('cedar.lists-sound', 'what no argument and no fact can change is listed exactly when it is permitted', () => {
+test('what no argument and no fact can change is listed exactly when it is permitted', () => {
   fc.assert(
     fc.property(sets, questions, (policies, question) => {
       const known = policies.filter((one) => !/args|facts/.test(one));

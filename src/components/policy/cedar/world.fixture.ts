@@ -9,7 +9,14 @@ import { manualClock } from '../../../lib/clock.ts';
 import { sampleDeps, samplePrincipal, sampleQuestion } from '../../samples.ts';
 import type { Store } from '../../store/store.ts';
 import type { Policy, Question } from '../policy.ts';
+import { calendarOf } from './calendar.ts';
 import { cedar } from './cedar.ts';
+import { compileAll } from './compile.ts';
+import { problemLine } from './compiled.ts';
+import { Engine } from './engine.ts';
+import type { Judged } from './judge.ts';
+import { settings } from './settings.ts';
+import { Slices } from './slices.ts';
 
 export interface World {
   readonly folder: string;
@@ -64,6 +71,18 @@ function depsOf(folder: string, logged: string[], { tools = {}, clock = manualCl
   const store = { definitions: { all } } as unknown as Store;
   const servers = [...new Set(['files', ...declared.map(({ server }) => server)])];
   return sampleDeps(folder, { base: folder, log, clock, store, servers });
+}
+
+const engine = new Engine();
+let version = 0;
+
+/** Policies without a part around them, a folder or a thread. Throws what is wrong with them. */
+export function judgedBy(policies: string, given: object = {}): Judged {
+  const { roles, zone, calendars } = settings.parse(given);
+  const { rules, problems } = compileAll([{ file: 'a.cedar', text: policies }]);
+  if (problems.length > 0) throw new Error(problems.map(problemLine).join('\n'));
+  const moment = calendarOf({ zone, days: calendars });
+  return { slices: new Slices(rules, (version += 1), roles), engine, moment };
 }
 
 export const analyst = samplePrincipal('ada', { agent: 'alpha', person: 'ada', groups: ['analysts'] });
