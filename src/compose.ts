@@ -169,8 +169,22 @@ async function join(
   const stages = bindStages(house);
   const core = createCore(house);
   agents.onChange(() => expelBlocked(house));
-  const open = { upstreams, catalog, sessions, agents, telemetry, listeners };
-  rooms = { log, state, house, core, ...open, made, loaded, stopRevocations: followRevocations(house) };
+  const stopRevocations = followRevocations(house);
+  rooms = {
+    log,
+    state,
+    house,
+    core,
+    upstreams,
+    catalog,
+    sessions,
+    agents,
+    telemetry,
+    listeners,
+    made,
+    loaded,
+    stopRevocations,
+  };
   await openDoors(rooms, listeners, { core, sessions, rules, clock, log }, undo);
   return rooms;
 }
