@@ -5,6 +5,7 @@ import { blocksOf, guideTests } from './docs.ts';
 
 const guide = new URL('../docs/guide/components.md', import.meta.url);
 guideTests(guide);
+guideTests(new URL('../docs/guide/agents.md', import.meta.url));
 guideTests(new URL('../docs/guide/operations.md', import.meta.url));
 guideTests(new URL('../docs/guide/protocol.md', import.meta.url));
 guideTests(new URL('../docs/guide/policy.md', import.meta.url));

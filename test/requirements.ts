@@ -80,6 +80,8 @@ export const REQUIREMENTS = [
   { id: 'store.embedded',        component: 'store/embedded',     source: 'architecture: state', promise: 'What the embedded store was told is there after a restart, and a name is used up once.' },
   { id: 'store.postgres',        component: 'store/postgres',     source: 'architecture: state', promise: 'The PostgreSQL store is configured by a reference and refuses a configuration without one.' },
   // agents
+  { id: 'admin.no-around',       source: 'law 1',  promise: 'Every operation of the admin API is refused without identity, without permission and out of reach; a suspended agent administers nothing.' },
+  { id: 'admin.recorded',        source: 'law 5',  promise: 'What is administered is recorded with who and what before it is done, and what came of it after; never with a key.' },
   { id: 'agents.unknown',        source: 'architecture: words', promise: 'A caller that is not registered is refused, held in quarantine or a guest, as the setting says; a proof that differs in one property is not the registered one.' },
   { id: 'agents.stopped',        source: 'architecture §2, admit', promise: 'A suspended or expired agent is refused, and what it has open ends within a second, on every replica.' },
   { id: 'agents.quarantine',     source: 'architecture §2, admit', promise: 'An agent in quarantine may list, and nothing else, in observe mode too.' },
