@@ -342,7 +342,7 @@ describe('metadata', { timeout: 60_000 }, () => {
     const at = `${here.gateway.url}/.well-known/oauth-protected-resource/mcp`;
     for (const method of ['GET', 'OPTIONS'])
       assert.equal((await fetch(at, { method })).headers.get('access-control-allow-origin'), '*');
-    assert.equal((await fetch(`${at}/nothing`)).status, 404);
+    assert.equal((await fetch(`${at}/no/thing`)).status, 404);
     assert.equal((await fetch(at, { method: 'POST' })).status, 405);
   });
 

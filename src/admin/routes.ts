@@ -27,10 +27,24 @@ export function probeRoutes({ house, parts }: RouteSources): Record<string, Rout
 export function documentsOf(house: House): (path: string) => Route | undefined {
   return (path) => {
     if (!path.startsWith('/.well-known/')) return undefined;
-    const all = house.parts.identity.map((part) => part.documents?.() ?? {});
-    const found = all.find((documents) => Object.hasOwn(documents, path))?.[path];
+    const found = firstOf(house.parts.identity, (part) => part.document?.(path) ?? listed(part, path));
     return found && ((request, response) => published(request, response, found));
   };
+}
+
+type Identity = House['parts']['identity'][number];
+
+function listed(part: Identity, path: string): object | undefined {
+  const all = part.documents?.() ?? {};
+  return Object.hasOwn(all, path) ? all[path] : undefined;
+}
+
+function firstOf<T>(parts: readonly Identity[], find: (part: Identity) => T | undefined): T | undefined {
+  for (const part of parts) {
+    const found = find(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Pages of any origin may read it, with whatever headers their client sends along (`mcp-protocol-version`). */

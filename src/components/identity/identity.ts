@@ -56,4 +56,6 @@ export interface Identity extends Part {
   onRevoked?(listener: () => void): () => void;
   /** Documents that anybody may read, such as protected-resource metadata (RFC 9728), by exact path; served with CORS. */
   documents?(): Readonly<Record<string, object>>;
+  /** The same for paths that cannot be listed: one that lists servers would tell strangers which there are. */
+  document?(path: string): object | undefined;
 }

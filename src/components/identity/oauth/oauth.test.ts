@@ -824,15 +824,24 @@ describe('oauth: what is published', () => {
 
   test('metadata stands at both places of each endpoint (RFC 9728)', async () => {
     const { part } = await begun({}, { scopes: [{ scopes: ['mcp', 'offline_access'] }] });
-    const documents = part.documents?.() ?? {};
     const at = '/.well-known/oauth-protected-resource';
-    assert.deepEqual(Object.keys(documents).toSorted(), [at, `${at}/mcp`, `${at}/mcp/files`]);
-    assert.equal(documents[at], documents[`${at}/mcp`]);
-    const { resource, authorization_servers, scopes_supported } = documents[`${at}/mcp/files`] as Record<
-      string,
-      unknown
-    >;
-    assert.deepEqual([resource, authorization_servers, scopes_supported], [`${MCP}/files`, [issuer.url], ['mcp']]);
+    const read = (path: string) => part.document?.(path) as Record<string, unknown> | undefined;
+    assert.deepEqual(read(at), read(`${at}/mcp`));
+    const found = read(`${at}/mcp/files`)!;
+    assert.deepEqual(
+      [found['resource'], found['authorization_servers'], found['scopes_supported']],
+      [`${MCP}/files`, [issuer.url], ['mcp']],
+    );
+    assert.equal(read(`${at}/mcp/nowhere`)?.['resource'], `${MCP}/nowhere`, 'strangers learn which servers there are');
+    for (const path of [
+      '/mcp',
+      `${at}/`,
+      `${at}/mcp/`,
+      `${at}/mcp/a/b`,
+      `${at}x/mcp`,
+      '/.well-known/openid-configuration',
+    ])
+      assert.equal(read(path), undefined, path);
     await part.close?.();
   });
 
@@ -840,7 +849,7 @@ describe('oauth: what is published', () => {
     const { part } = await begun({}, {}, { url: 'HTTPS://GW.example.com/team/' });
     const found = await part.identify(bearer(await issuer.sign(claims({ aud: 'https://gw.example.com/team/mcp' }))));
     assert.equal(found.known, true);
-    assert.ok(part.documents?.()['/.well-known/oauth-protected-resource/team/mcp']);
+    assert.ok(part.document?.('/.well-known/oauth-protected-resource/team/mcp'));
     await part.close?.();
   });
 

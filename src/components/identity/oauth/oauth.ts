@@ -108,8 +108,8 @@ class OAuth implements Identity {
     return this.#revocations.add(revocation);
   }
 
-  documents(): Readonly<Record<string, object>> {
-    return this.#places.documents(this.#deps.servers);
+  document(path: string): object | undefined {
+    return this.#places.document(path);
   }
 
   health(): Health {

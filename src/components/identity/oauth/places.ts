@@ -11,7 +11,8 @@ export interface Places {
   /** The canonical URI of an endpoint: lower-case origin, no trailing slash (MCP basic/authorization). */
   resource(endpoint: Endpoint): string;
   challenge(scheme: 'Bearer' | 'DPoP', endpoint: Endpoint, more?: ChallengeMore): string;
-  documents(servers: readonly string[]): Readonly<Record<string, object>>;
+  /** What stands at a path below `.well-known`. */
+  document(path: string): object | undefined;
 }
 
 export interface ChallengeMore {
@@ -42,7 +43,10 @@ export function placesAt(url: string, config: Config): Places {
         ['algs', scheme === 'DPoP' ? config.dpop.algorithms.join(' ') : undefined],
       ]);
     },
-    documents: (servers) => documents(servers, below, resource, config),
+    document: (path) => {
+      const endpoint = endpointAt(path, below);
+      return endpoint && metadata(resource(endpoint), endpoint, config);
+    },
   };
 }
 
@@ -57,21 +61,17 @@ function written(scheme: string, parameters: readonly Parameter[]): string {
   return `${scheme} ${present.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
 }
 
-function documents(
-  servers: readonly string[],
-  below: string,
-  resource: (endpoint: Endpoint) => string,
-  config: Config,
-): Record<string, object> {
-  const endpoints: Endpoint[] = [{ kind: 'joint' }, ...servers.map((server) => ({ kind: 'server', server }) as const)];
-  const found: Record<string, object> = {};
-  for (const endpoint of endpoints) {
-    const document = metadata(resource(endpoint), endpoint, config);
-    // A proxy in front may take the path of the base URL away, or leave it.
-    for (const path of [below + pathOf(endpoint), pathOf(endpoint)]) found[WELL_KNOWN + path] = document;
-    if (endpoint.kind === 'joint') found[WELL_KNOWN] = document;
-  }
-  return found;
+/** Of every name that a server could have: what is published tells nobody which there are. */
+const ENDPOINT = /^\/mcp(?:\/([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}))?$/;
+
+/** Without an endpoint's path it is the joint one (RFC 9728 §3.1). A proxy in front may leave out the path of the base URL. */
+function endpointAt(path: string, below: string): Endpoint | undefined {
+  if (!path.startsWith(WELL_KNOWN)) return undefined;
+  const rest = path.slice(WELL_KNOWN.length);
+  if (rest === '') return { kind: 'joint' };
+  const found = ENDPOINT.exec(rest.startsWith(`${below}/`) ? rest.slice(below.length) : rest);
+  if (!found) return undefined;
+  return found[1] === undefined ? { kind: 'joint' } : { kind: 'server', server: found[1] };
 }
 
 function metadata(resource: string, endpoint: Endpoint, { issuers, scopes, bound, dpop, name }: Config): object {
