@@ -9,7 +9,7 @@ import { Engine } from './engine.ts';
 import { exact, listed, prepareOne, released, unprepared, type Judged } from './judge.ts';
 import { knownTools } from './known.ts';
 import { problemLine } from './compiled.ts';
-import { faultsOf, loadSet, sourcesOf, type PolicySet } from './load.ts';
+import { faultsOf, filesOf, loadSet, sourcesOf, type PolicySet } from './load.ts';
 import { reads } from './reads.ts';
 import { settings, type Settings } from './settings.ts';
 import { Slices, type Slice } from './slices.ts';
@@ -55,11 +55,14 @@ class CedarPolicy implements Policy {
   }
 
   async start(): Promise<void> {
-    const { set, files } = await this.#read();
+    const set = await this.#read();
     const faults = faultsOf(set);
     if (faults.length > 0) throw new Error(`the policies are not valid:\n${faults.join('\n')}`);
     this.#take(set);
-    this.#watched = watchFiles(files, () => this.#reload());
+    this.#watched = watchFiles(
+      () => filesOf(this.#settings, this.#base),
+      () => this.#reload(),
+    );
   }
 
   decide(question: Question): Decision | Promise<Decision> {
@@ -98,21 +101,18 @@ class CedarPolicy implements Policy {
     return exact(question, slice, judged);
   }
 
-  async #read(): Promise<{ set: PolicySet; files: readonly string[] }> {
-    const sources = sourcesOf(this.#settings, this.#base);
-    return { set: await loadSet(this.#settings, sources, await knownTools(this.#deps)), files: sources.files };
+  async #read(): Promise<PolicySet> {
+    return loadSet(this.#settings, sourcesOf(this.#settings, this.#base), await knownTools(this.#deps));
   }
 
-  async #reload(): Promise<readonly string[]> {
+  async #reload(): Promise<void> {
     try {
-      const { set, files } = await this.#read();
+      const set = await this.#read();
       const faults = faultsOf(set);
       if (faults.length > 0) this.#refuse(faults);
       else this.#take(set);
-      return files;
     } catch (error) {
       this.#refuse([error instanceof Error ? error.message : String(error)]);
-      return [];
     }
   }
 

@@ -2,7 +2,7 @@
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Obligation } from '../../../gateway/verdict.ts';
 import type { Compiled, PolicyProblem } from './compiled.ts';
-import { piecesOf, placesIn, unitsOf, type Piece, type Place } from './pieces.ts';
+import { LIMITS, piecesOf, placesIn, unitsOf, type Piece, type Place } from './pieces.ts';
 import { noReads, observed, readsOf, weakened, type Reads } from './reads.ts';
 import { slips } from './vocabulary.ts';
 import { freshCedar, type Cedar } from './wasm.ts';
@@ -21,7 +21,15 @@ export interface CompiledAll {
 export function compileAll(texts: readonly PolicyText[]): CompiledAll {
   const compiler = new Compiler();
   for (const text of texts) compiler.take(text);
-  return { rules: compiler.rules, problems: [...compiler.problems, ...twice(compiler.rules)] };
+  return {
+    rules: compiler.rules,
+    problems: [...compiler.problems, ...twice(compiler.rules), ...tooMany(compiler.rules)],
+  };
+}
+
+function tooMany(rules: readonly Compiled[]): PolicyProblem[] {
+  const first = rules[LIMITS.policies];
+  return first ? [{ place: first.place, message: `found more than ${LIMITS.policies} policies` }] : [];
 }
 
 function twice(rules: readonly Compiled[]): PolicyProblem[] {

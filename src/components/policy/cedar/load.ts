@@ -25,8 +25,6 @@ export const RULES = 'rules';
 export interface Sources {
   readonly policies: readonly PolicyText[];
   readonly cases: readonly PolicyText[];
-  /** Absolute paths, to watch. */
-  readonly files: readonly string[];
   readonly problems: readonly PolicyProblem[];
 }
 
@@ -42,9 +40,13 @@ export function sourcesOf({ files, tests, rules }: Settings, base: string): Sour
   return {
     policies: [...new Set(policies)].map(read).concat(short),
     cases: [...new Set(cases)].map(read),
-    files: [...new Set([...policies, ...cases])],
     problems,
   };
+}
+
+/** Absolute paths of all files that the settings name now. */
+export function filesOf({ files, tests }: Settings, base: string): string[] {
+  return [...new Set([...files, ...tests].flatMap((pattern) => matching(pattern, base)))];
 }
 
 function matching(pattern: string, base: string): string[] {

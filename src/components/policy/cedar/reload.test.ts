@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { calling, world, type World } from './world.fixture.ts';
 
@@ -54,6 +56,20 @@ describe('cedar: a set is put in force as a whole, or not at all', () => {
     await logged(made, /policies are in force/);
     assert.deepEqual([await effect(), made.policy.health?.().state], ['forbid', 'live']);
     assert.ok(made.policy.epoch() > before);
+    await made.close();
+  });
+
+  test('a file that is new, or gone, changes the set as well', async () => {
+    const made = await world({ 'a.cedar': PERMIT });
+    const effect = async () => (await made.policy.decide(calling('db/read'))).effect;
+    made.logged.length = 0;
+    made.write('b.cedar', 'forbid (principal, action, resource);');
+    await logged(made, /policies are in force/);
+    assert.equal(await effect(), 'forbid');
+    made.logged.length = 0;
+    rmSync(join(made.folder, 'b.cedar'));
+    await logged(made, /policies are in force/);
+    assert.equal(await effect(), 'permit');
     await made.close();
   });
 });

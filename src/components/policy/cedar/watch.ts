@@ -10,10 +10,13 @@ export interface Watched {
 /** Milliseconds from an event to the look: an editor's several writes are over by then. */
 const SETTLE = 100;
 
-/** @param reload reads everything again; gives the files to watch from now on, none: as before. Never called twice at once */
-export function watchFiles(files: readonly string[], reload: () => Promise<readonly string[]>): Watched {
-  let watched = files;
-  let seen = digestOf(files);
+/**
+ * @param list the files that count now: new ones match a pattern as soon as they are there
+ * @param reload reads everything again. Never called twice at once
+ */
+export function watchFiles(list: () => readonly string[], reload: () => Promise<void>): Watched {
+  let watched = list();
+  let seen = digestOf(watched);
   let watchers = open();
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
@@ -37,12 +40,16 @@ export function watchFiles(files: readonly string[], reload: () => Promise<reado
   }
 
   async function look(): Promise<void> {
-    if (closed || digestOf(watched) === seen) return;
-    seen = digestOf(watched);
-    const files = await reload();
-    if (closed || files.length === 0) return;
+    if (closed) return;
+    const files = list();
+    const now = digestOf(files);
+    if (now === seen) return;
+    seen = now;
+    await reload();
+    if (closed) return;
     for (const watcher of watchers) watcher.close();
-    watched = files;
+    // A folder whose last file is gone may get another.
+    watched = [...files, ...(files.length === 0 ? watched : [])];
     watchers = open();
   }
 
