@@ -150,7 +150,7 @@ describe('the admin API', { timeout: 30_000 }, () => {
         ({ operation, allowed }) => operation === 'createKey' && allowed,
       );
       assert.deepEqual(
-        [told?.['subject'], told?.['proof'], (told?.['input'] as { name: string }).name],
+        [told?.['subject'], told?.['proof'], (told?.['input'] as { name?: string } | undefined)?.name],
         ['owner', 'local', 'deploy'],
       );
       const outcomes = await notices('admin.outcome');
