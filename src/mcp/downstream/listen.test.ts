@@ -160,7 +160,8 @@ describe('the listener', () => {
     assert.equal(got.headers['www-authenticate'], 'Bearer');
     const [arrival] = arrivals;
     assert.deepEqual(arrival?.endpoint, { kind: 'server', server: 'files' });
-    assert.deepEqual(arrival?.peer, { address: '127.0.0.1', encrypted: false, certificate: undefined });
+    const peer = { address: '127.0.0.1', encrypted: false, certificate: undefined, intermediates: [] };
+    assert.deepEqual(arrival?.peer, peer);
     assert.deepEqual([arrival?.verb, arrival?.announced, arrival?.header('accept')], ['POST', 2, BOTH]);
   });
 
