@@ -109,7 +109,7 @@ export function peerOf(request: IncomingMessage, kind: 'tcp' | 'socket', asksCer
     address: kind === 'socket' ? 'socket' : (socket.remoteAddress ?? ''),
     encrypted,
     certificate,
-    intermediates,
+    ...(intermediates.length > 0 ? { intermediates } : {}),
   };
   peers.set(socket, peer);
   return peer;
