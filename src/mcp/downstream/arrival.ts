@@ -109,7 +109,7 @@ export function peerOf(request: IncomingMessage, kind: 'tcp' | 'socket', asksCer
     address: kind === 'socket' ? 'socket' : (socket.remoteAddress ?? ''),
     encrypted,
     certificate,
-    ...(intermediates.length > 0 ? { intermediates } : {}),
+    intermediates,
   };
   peers.set(socket, peer);
   return peer;
