@@ -67,9 +67,9 @@ class CedarPolicy implements Policy {
 
   decide(question: Question): Decision | Promise<Decision> {
     const judged = this.#judged;
-    const slice = sliceOf(question, judged);
     if (question.params === undefined && LISTED.has(question.action))
-      return this.#turns.take(() => listed(question, slice, judged));
+      return this.#turns.take(() => listed(question, sliceOf(question, judged), judged));
+    const slice = sliceOf(question, judged);
     if (unprepared(slice, judged)) return this.#later(question, slice, judged);
     return exact(question, slice, judged);
   }

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Calendar } from './calendar.ts';
 import type { Case, CaseResult } from './cases.ts';
+import type { Compiled } from './compiled.ts';
 import type { CompiledAll, PolicyText } from './compile.ts';
 import type { Roles } from './mapping.ts';
 import type { Known } from './schema.ts';
@@ -19,6 +20,9 @@ export interface ToThread {
 
 export type FromThread = CompiledAll & Checked & { readonly results: readonly CaseResult[] };
 
+/** The policies in batches, then everything else. */
+export type Told = { readonly rules: readonly Compiled[] } | { readonly rest: Omit<FromThread, 'rules'> };
+
 /** Milliseconds until a set that is still being read is given up. */
 const PATIENCE = 60_000;
 
@@ -29,7 +33,8 @@ export async function compileApart(workerData: ToThread): Promise<FromThread> {
   const worker = new Worker(url, { workerData, execArgv: [] });
   const { promise, resolve, reject } = Promise.withResolvers<FromThread>();
   const late = setTimeout(() => reject(new Error('policies could not be read within a minute')), PATIENCE);
-  worker.once('message', (answer: FromThread) => resolve(answer));
+  const rules: Compiled[] = [];
+  worker.on('message', (told: Told) => ('rest' in told ? resolve({ rules, ...told.rest }) : rules.push(...told.rules)));
   worker.once('error', (error) => reject(new Error(`policies cannot be read: ${String(error)}`)));
   worker.once('exit', () => reject(new Error('the thread that reads policies ended')));
   try {

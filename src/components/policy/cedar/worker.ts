@@ -1,4 +1,5 @@
-/** The throw-away thread: reads policies, checks them, runs their cases, answers once. */
+/** The throw-away thread: reads policies, checks them, runs their cases, and answers. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { calendarOf } from './calendar.ts';
 import { resultOf, type CaseResult } from './cases.ts';
@@ -7,9 +8,11 @@ import { compileAll } from './compile.ts';
 import { Engine } from './engine.ts';
 import { exact, listed, type Judged } from './judge.ts';
 import { Slices } from './slices.ts';
-import type { FromThread, ToThread } from './thread.ts';
+import type { FromThread, Told, ToThread } from './thread.ts';
 import { validateAll } from './validate.ts';
 
+const BATCH = 100;
+const PAUSE = 2;
 const given = workerData as ToThread;
 
 function answer(): FromThread {
@@ -29,5 +32,15 @@ function run(rules: readonly Compiled[]): CaseResult[] {
   });
 }
 
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: there is no origin.
-parentPort?.postMessage(answer());
+const tell = (message: Told): void => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: there is no origin.
+  parentPort?.postMessage(message);
+};
+
+/** A few policies at a time: whoever receives a thousand in one message does nothing else meanwhile. */
+const { rules, ...rest } = answer();
+for (let from = 0; from < rules.length; from += BATCH) {
+  tell({ rules: rules.slice(from, from + BATCH) });
+  await wait(PAUSE);
+}
+tell({ rest });
