@@ -3,7 +3,7 @@
  * session that the gateway minted, else a claim of the verified proof, else the verified principal until it has been idle for
  * a while. What an agent says of itself (trace context, conversation ids) never splits one: it could wash its labels off.
  *
- * Kept by this process, least recently used first to go: replicas need sticky sessions (docs/adr/0010).
+ * Kept by this process, least recently used first to go: replicas need sticky sessions (docs/adr/0005).
  */
 import { systemClock } from '../lib/clock.ts';
 import type { RunCounters } from '../components/policy/policy.ts';
