@@ -71,7 +71,10 @@ async function testsIn(folder: string, files: readonly string[]): Promise<Run> {
   return { failed: titles('not ok'), passed: titles('ok').length };
 }
 
-async function run(removal: Removal | undefined, files: readonly string[]): Promise<Run & { readonly seconds: number }> {
+async function run(
+  removal: Removal | undefined,
+  files: readonly string[],
+): Promise<Run & { readonly seconds: number }> {
   const folder = copyWithout(removal);
   const start = performance.now();
   try {
