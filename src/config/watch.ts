@@ -50,11 +50,16 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   function look(always: boolean): Promise<void> {
     work = work.then(async () => {
-      if (closed || (!always && contents(watched.files) === seen)) return;
+      // What is read now counts as seen, not what lies there afterwards: a change made meanwhile would be lost.
+      const now = contents(watched.files);
+      if (closed || (!always && now === seen)) return;
+      const before = watched.files;
       const files = await reload(options);
       watched.close();
+      if (closed) return;
       watched = watchFolders(files, later);
-      seen = contents(files);
+      seen = files.join('\0') === before.join('\0') ? now : contents(files);
+      later();
     });
     return work;
   }
